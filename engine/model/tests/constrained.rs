@@ -102,7 +102,7 @@ fn answer(tokenizer: &Tokenizer, schema: &Value, source: Option<&QuoteSource>, s
         shown.push_str(p);
         ControlFlow::Continue(())
     })
-    .unwrap();
+    .unwrap_or_else(|e| panic!("{e} after {shown}"));
     assert_eq!(out.stop, Stop::EndOfTurn, "{out:?}");
     assert_eq!(shown, out.text);
     out

@@ -360,7 +360,8 @@ fn quote_move(
     byte: u8,
 ) -> Move {
     let empty = matches == source.all();
-    if byte == b'"' {
+    // Inside a character it is the second half of `\\"`.
+    if byte == b'"' && (empty || source.at_char(matches)) {
         let may_end = if empty { optional } else { chars >= min && may_end_here(source, max, matches, chars) };
         return if may_end { Move::TakeAndLeave } else { Move::Refuse };
     }

@@ -6,9 +6,9 @@
 use std::sync::Arc;
 
 /// Most characters in one quote.
-pub const MAX_CHARS: u32 = 400;
+pub(super) const MAX_CHARS: u32 = 400;
 /// A quote that grew this near to its limit ends at the next end of a word.
-pub const WIND_DOWN: u32 = 60;
+pub(super) const WIND_DOWN: u32 = 60;
 /// Longer unbroken words (encoded data, rows of ideographs) may be cut anywhere.
 const LONG_WORD: usize = 40;
 /// Escaped bytes that decide the order of two pieces: no quote is longer (`\u0000` is six bytes).
@@ -39,7 +39,7 @@ struct Inner {
 
 /// Places that agree on what has been generated so far: a range of the sorted starts, and the bytes agreed on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Matches {
+pub(super) struct Matches {
     low: u32,
     high: u32,
     bytes: u32,
@@ -80,27 +80,27 @@ impl QuoteSource {
 
     /// All places, before the first byte.
     #[must_use]
-    pub fn all(&self) -> Matches {
+    pub(super) fn all(&self) -> Matches {
         Matches { low: 0, high: self.inner.starts.len() as u32, bytes: 0 }
     }
 
     /// The last place from which `chars` characters remain. Where the whole text is shorter: its beginning.
     #[must_use]
-    pub fn last_start(&self, chars: u32) -> u32 {
+    pub(super) fn last_start(&self, chars: u32) -> u32 {
         let tail = &self.inner.tail;
         tail.get((chars as usize).saturating_sub(1)).or(tail.last()).copied().unwrap_or(0)
     }
 
     /// Characters from the first place where a quote may begin, counted up to [`MAX_CHARS`].
     #[must_use]
-    pub fn longest(&self) -> u32 {
+    pub(super) fn longest(&self) -> u32 {
         let first = self.inner.starts.iter().min().copied().unwrap_or(0);
         self.inner.tail.iter().filter(|place| **place >= first).count() as u32
     }
 
     /// The matches that go on with `byte` and begin at `last_start` or before. `None` where there are none.
     #[must_use]
-    pub fn step(&self, matches: Matches, byte: u8, last_start: u32) -> Option<Matches> {
+    pub(super) fn step(&self, matches: Matches, byte: u8, last_start: u32) -> Option<Matches> {
         let starts = self.inner.starts.get(matches.low as usize..matches.high as usize)?;
         let next = |start: &u32| self.inner.escaped.get((*start + matches.bytes) as usize).copied();
         let below = starts.partition_point(|s| next(s) < Some(byte));
@@ -117,13 +117,13 @@ impl QuoteSource {
 
     /// Whether what has been matched ends between two characters.
     #[must_use]
-    pub fn at_char(&self, matches: Matches) -> bool {
+    pub(super) fn at_char(&self, matches: Matches) -> bool {
         self.places(matches).next().is_some_and(|place| self.has(place, CHAR))
     }
 
     /// Whether what has been matched ends where a word ends, in at least one of the places.
     #[must_use]
-    pub fn at_word_end(&self, matches: Matches) -> bool {
+    pub(super) fn at_word_end(&self, matches: Matches) -> bool {
         self.places(matches).take(LOOK).any(|place| self.has(place, WORD_END))
     }
 
