@@ -1,15 +1,20 @@
-//! Chat templates: turns of a conversation as token ids. Structure is special tokens, content is text, and neither can
-//! become the other.
+//! Chat templates: turns to pieces of text and special tokens.
 //!
-//! Spec section 1.7. A turn can be opened, filled in several steps and closed, so that a long text can be read into an
-//! open turn and the state kept at that boundary.
+//! A piece of text can never become a special token, whatever a document contains.
 
-use crate::tokenizer::{Tokenizer, TokenizerError};
+/// A piece of a rendered conversation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Piece {
+    /// A special token by its name.
+    Special(&'static str),
+    /// Plain text.
+    Text(String),
+}
 
 /// Who speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
-    /// Standing instructions.
+    /// Rules of the conversation.
     System,
     /// The person.
     User,
@@ -17,112 +22,140 @@ pub enum Role {
     Assistant,
 }
 
-/// One finished turn.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Turn {
-    /// Who speaks.
-    pub role: Role,
-    /// What is said; always plain text.
-    pub text: String,
-}
-
 /// How a model was taught to see a conversation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ChatTemplate {
-    /// `<|im_start|>role\n...<|im_end|>\n` (SmolLM2, Qwen and others).
+    /// `<|im_start|>role\n...<|im_end|>\n` (SmolLM2 and many others).
+    #[default]
     ChatMl,
-    /// MiniMax-M1 as vLLM's template writes it; the form that works (spec section 1.7).
+    /// MiniMax-M1 as in vLLM's template and MiniMax's guide: `ai name=MiniMax AI` (spec 1.7).
     MiniMaxM1Vllm,
-    /// MiniMax-M1 as the template in its own folder writes it.
+    /// MiniMax-M1 as in its tokenizer's own template: `ai name=assistant` (spec 1.7).
     MiniMaxM1Hf,
 }
 
-const M1_BEGIN_DOCUMENT: &str = "<begin_of_document>";
-const M1_BEGIN: &str = "<beginning_of_sentence>";
-const M1_END: &str = "<end_of_sentence>";
-
 impl ChatTemplate {
-    /// The template named in `lectern.json`, or where it names none, the one whose special tokens the tokenizer has.
-    /// `None` where neither helps.
-    #[must_use]
-    pub fn choose(name: Option<&str>, tokenizer: &Tokenizer) -> Option<ChatTemplate> {
+    /// The template of that name: `chatml`, `minimax_m1`, `minimax_m1_hf`.
+    pub fn by_name(name: &str) -> Option<Self> {
         match name {
-            Some("chatml") => Some(ChatTemplate::ChatMl),
-            Some("minimax_m1" | "minimax_m1_vllm") => Some(ChatTemplate::MiniMaxM1Vllm),
-            Some("minimax_m1_hf") => Some(ChatTemplate::MiniMaxM1Hf),
-            Some(_) => None,
-            None if tokenizer.special("<|im_start|>").is_some() => Some(ChatTemplate::ChatMl),
-            None if tokenizer.special(M1_BEGIN).is_some() => Some(ChatTemplate::MiniMaxM1Vllm),
-            None => None,
+            "chatml" => Some(Self::ChatMl),
+            "minimax_m1" => Some(Self::MiniMaxM1Vllm),
+            "minimax_m1_hf" => Some(Self::MiniMaxM1Hf),
+            _ => None,
         }
     }
 
-    /// Its name in `lectern.json`.
-    #[must_use]
+    /// Its name.
     pub fn name(self) -> &'static str {
         match self {
-            ChatTemplate::ChatMl => "chatml",
-            ChatTemplate::MiniMaxM1Vllm => "minimax_m1",
-            ChatTemplate::MiniMaxM1Hf => "minimax_m1_hf",
+            Self::ChatMl => "chatml",
+            Self::MiniMaxM1Vllm => "minimax_m1",
+            Self::MiniMaxM1Hf => "minimax_m1_hf",
         }
     }
 
-    /// What stands before the first turn.
-    ///
-    /// # Errors
-    /// The tokenizer lacks a special token of the template.
-    pub fn start(self, tokenizer: &Tokenizer) -> Result<Vec<u32>, TokenizerError> {
+    /// What comes before the first turn.
+    pub fn begin(self) -> Vec<Piece> {
         match self {
-            ChatTemplate::ChatMl => Ok(Vec::new()),
-            ChatTemplate::MiniMaxM1Vllm | ChatTemplate::MiniMaxM1Hf => Ok(vec![tokenizer.require(M1_BEGIN_DOCUMENT)?]),
+            Self::ChatMl => Vec::new(),
+            Self::MiniMaxM1Vllm | Self::MiniMaxM1Hf => vec![Piece::Special("<begin_of_document>")],
         }
     }
 
-    /// Opens a turn; the text of the turn follows.
-    ///
-    /// # Errors
-    /// As [`ChatTemplate::start`].
-    pub fn open(self, tokenizer: &Tokenizer, role: Role) -> Result<Vec<u32>, TokenizerError> {
-        let mut out = vec![tokenizer.require(if self == ChatTemplate::ChatMl { "<|im_start|>" } else { M1_BEGIN })?];
-        out.extend(tokenizer.encode(self.header(role))?);
-        Ok(out)
+    /// What opens a turn; its text follows.
+    pub fn open(self, role: Role) -> Vec<Piece> {
+        let (token, head) = match (self, role) {
+            (Self::ChatMl, Role::System) => ("<|im_start|>", "system\n"),
+            (Self::ChatMl, Role::User) => ("<|im_start|>", "user\n"),
+            (Self::ChatMl, Role::Assistant) => ("<|im_start|>", "assistant\n"),
+            (Self::MiniMaxM1Vllm, Role::System) => ("<beginning_of_sentence>", "system ai_setting=MiniMax AI\n"),
+            (Self::MiniMaxM1Hf, Role::System) => ("<beginning_of_sentence>", "system ai_setting=assistant\n"),
+            (_, Role::User) => ("<beginning_of_sentence>", "user name=user\n"),
+            (Self::MiniMaxM1Vllm, Role::Assistant) => ("<beginning_of_sentence>", "ai name=MiniMax AI\n"),
+            (Self::MiniMaxM1Hf, Role::Assistant) => ("<beginning_of_sentence>", "ai name=assistant\n"),
+        };
+        vec![Piece::Special(token), Piece::Text(head.to_string())]
     }
 
-    /// Closes a turn.
-    ///
-    /// # Errors
-    /// As [`ChatTemplate::start`].
-    pub fn close(self, tokenizer: &Tokenizer) -> Result<Vec<u32>, TokenizerError> {
-        let mut out = vec![tokenizer.require(if self == ChatTemplate::ChatMl { "<|im_end|>" } else { M1_END })?];
-        out.extend(tokenizer.encode("\n")?);
-        Ok(out)
+    /// What closes a turn.
+    pub fn close(self) -> Vec<Piece> {
+        let token = match self {
+            Self::ChatMl => "<|im_end|>",
+            Self::MiniMaxM1Vllm | Self::MiniMaxM1Hf => "<end_of_sentence>",
+        };
+        vec![Piece::Special(token), Piece::Text("\n".to_string())]
     }
 
-    /// A whole conversation, and the opening of the model's turn after it.
-    ///
-    /// # Errors
-    /// As [`ChatTemplate::start`].
-    pub fn render(self, tokenizer: &Tokenizer, turns: &[Turn]) -> Result<Vec<u32>, TokenizerError> {
-        let mut out = self.start(tokenizer)?;
-        for turn in turns {
-            out.extend(self.open(tokenizer, turn.role)?);
-            out.extend(tokenizer.encode(&turn.text)?);
-            out.extend(self.close(tokenizer)?);
+    /// A whole conversation, the assistant's turn opened at its end.
+    pub fn render(self, turns: &[(Role, &str)]) -> Vec<Piece> {
+        let mut out = self.begin();
+        for (role, text) in turns {
+            out.extend(self.open(*role));
+            out.push(Piece::Text((*text).to_string()));
+            out.extend(self.close());
         }
-        out.extend(self.open(tokenizer, Role::Assistant)?);
-        Ok(out)
+        out.extend(self.open(Role::Assistant));
+        join(out)
+    }
+}
+
+/// Joins neighbouring texts, so that they are tokenised as one.
+pub fn join(pieces: Vec<Piece>) -> Vec<Piece> {
+    let mut out: Vec<Piece> = Vec::new();
+    for piece in pieces {
+        match (out.last_mut(), piece) {
+            (Some(Piece::Text(before)), Piece::Text(text)) => before.push_str(&text),
+            (_, piece) => out.push(piece),
+        }
+    }
+    out
+}
+
+/// Parts a model's answer into thinking and answer: M1 writes `<think>...</think>` as plain text at the start.
+pub fn split_thinking(text: &str) -> (&str, &str) {
+    let trimmed = text.trim_start();
+    let Some(inside) = trimmed.strip_prefix("<think>") else { return ("", text) };
+    match inside.split_once("</think>") {
+        Some((thinking, answer)) => (thinking.trim(), answer.trim_start()),
+        None => (inside.trim(), ""),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn flat(pieces: &[Piece]) -> String {
+        pieces
+            .iter()
+            .map(|p| match p {
+                Piece::Special(s) => (*s).to_string(),
+                Piece::Text(t) => t.clone(),
+            })
+            .collect()
     }
 
-    fn header(self, role: Role) -> &'static str {
-        match (self, role) {
-            (ChatTemplate::ChatMl, Role::System) => "system\n",
-            (ChatTemplate::ChatMl, Role::User) => "user\n",
-            (ChatTemplate::ChatMl, Role::Assistant) => "assistant\n",
-            (ChatTemplate::MiniMaxM1Vllm, Role::System) => "system ai_setting=MiniMax AI\n",
-            (ChatTemplate::MiniMaxM1Hf, Role::System) => "system ai_setting=assistant\n",
-            (_, Role::User) => "user name=user\n",
-            (ChatTemplate::MiniMaxM1Vllm, Role::Assistant) => "ai name=MiniMax AI\n",
-            (ChatTemplate::MiniMaxM1Hf, Role::Assistant) => "ai name=assistant\n",
+    #[test]
+    fn templates_render_as_published() {
+        let turns = [(Role::System, "S"), (Role::User, "U")];
+        assert_eq!(
+            flat(&ChatTemplate::ChatMl.render(&turns)),
+            "<|im_start|>system\nS<|im_end|>\n<|im_start|>user\nU<|im_end|>\n<|im_start|>assistant\n"
+        );
+        assert_eq!(
+            flat(&ChatTemplate::MiniMaxM1Vllm.render(&turns)),
+            "<begin_of_document><beginning_of_sentence>system ai_setting=MiniMax AI\nS<end_of_sentence>\n\
+             <beginning_of_sentence>user name=user\nU<end_of_sentence>\n<beginning_of_sentence>ai name=MiniMax AI\n"
+        );
+        for template in [ChatTemplate::ChatMl, ChatTemplate::MiniMaxM1Vllm, ChatTemplate::MiniMaxM1Hf] {
+            assert_eq!(ChatTemplate::by_name(template.name()), Some(template));
         }
+    }
+
+    #[test]
+    fn thinking_is_parted_from_the_answer() {
+        assert_eq!(split_thinking("<think>\nhm\n</think>\n\nYes"), ("hm", "Yes"));
+        assert_eq!(split_thinking("Yes"), ("", "Yes"));
+        assert_eq!(split_thinking("<think>cut"), ("cut", ""));
     }
 }

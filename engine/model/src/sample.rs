@@ -1,38 +1,23 @@
-//! Choosing the next token from logits: greedy or random, reproducible by seed, with a stop for endless repetition.
-
-use toktrie::SimpleVob;
+//! Choosing the next token from logits: greedy or by temperature, top-k, top-p, min-p; and when to stop for repetition.
 
 /// How tokens are chosen.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Sampling {
-    /// 0 is greedy: the most likely token, of equals the one with the lowest id.
+    /// 0 is greedy.
     pub temperature: f32,
-    /// Keep the most likely tokens that together have this share; 1 keeps all.
-    pub top_p: f32,
-    /// Keep this many of the most likely; 0 keeps all.
+    /// Keep the k most likely; 0 keeps all.
     pub top_k: usize,
-    /// Keep tokens at least this many times as likely as the most likely; 0 keeps all.
+    /// Keep the most likely tokens up to this share; 1 keeps all.
+    pub top_p: f32,
+    /// Keep tokens at least this share as likely as the most likely; 0 keeps all.
     pub min_p: f32,
-    /// Seed of the random numbers.
+    /// Seed.
     pub seed: u64,
-    /// Stop after this many tokens in a row that were each nearly certain; 0 never stops.
-    pub repetition_limit: usize,
 }
-
-/// M1's rule against endless repetition: 3,000 tokens in a row, each with more than 0.99 (spec section 2).
-pub const REPETITION_LIMIT: usize = 3000;
-const NEAR_CERTAINTY: f64 = 0.99;
 
 impl Default for Sampling {
     fn default() -> Self {
-        Sampling {
-            temperature: 0.0,
-            top_p: 1.0,
-            top_k: 0,
-            min_p: 0.0,
-            seed: 0,
-            repetition_limit: REPETITION_LIMIT,
-        }
+        Self { temperature: 0.0, top_k: 0, top_p: 1.0, min_p: 0.0, seed: 0 }
     }
 }
 
@@ -40,185 +25,154 @@ impl Default for Sampling {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Choice {
     /// Its id.
-    pub token: u32,
-    /// Its log-probability in the model's own distribution: before temperature, cuts and grammar.
-    pub logprob: f64,
+    pub id: u32,
+    /// Natural logarithm of its probability among the allowed tokens, before temperature and cuts.
+    pub logprob: f32,
 }
 
-/// Chooses tokens one after another.
+/// A sampler with its random state.
 #[derive(Debug, Clone)]
 pub struct Sampler {
     sampling: Sampling,
-    random: Random,
-    certain_in_a_row: usize,
+    random: u64,
+    /// Candidates `(logit, id)`, kept to spare allocations.
+    candidates: Vec<(f32, u32)>,
 }
 
 impl Sampler {
-    /// A sampler at its first token.
-    #[must_use]
-    pub fn new(sampling: Sampling) -> Sampler {
-        Sampler { sampling, random: Random::new(sampling.seed), certain_in_a_row: 0 }
+    /// A sampler at the beginning of its random sequence.
+    pub fn new(sampling: Sampling) -> Self {
+        Self { sampling, random: sampling.seed, candidates: Vec::new() }
     }
 
-    /// Chooses among `allowed` tokens (ids beyond its length are not allowed). `None` where none is allowed, or none
-    /// has a logit that is a number.
-    ///
-    /// `logits` is `[V]` and left as it is.
-    pub fn choose(&mut self, logits: &[f32], allowed: &SimpleVob) -> Option<Choice> {
-        let mut candidates: Vec<(u32, f32)> = Vec::new();
-        allowed.iter_set_entries(|id| {
-            if let Some(logit) = logits.get(id).filter(|l| l.is_finite()) {
-                candidates.push((id as u32, *logit));
+    /// Chooses among the ids for which `allowed` says yes; `None` where there is none. Ties go to the lower id.
+    pub fn choose(&mut self, logits: &[f32], allowed: impl Fn(u32) -> bool) -> Option<Choice> {
+        self.candidates.clear();
+        for (id, logit) in logits.iter().enumerate() {
+            let id = id as u32;
+            if logit.is_finite() && allowed(id) {
+                self.candidates.push((*logit, id));
             }
-        });
-        let token = if self.sampling.temperature <= 0.0 {
-            candidates.iter().copied().reduce(|best, c| if c.1 > best.1 { c } else { best })?.0
-        } else {
-            self.draw(&mut candidates)?
-        };
-        let logprob = f64::from(logits[token as usize]) - log_sum_exp(logits);
-        self.certain_in_a_row = if logprob.exp() > NEAR_CERTAINTY { self.certain_in_a_row + 1 } else { 0 };
-        Some(Choice { token, logprob })
-    }
-
-    /// Whether the model has been nearly certain for so long that it is repeating itself.
-    #[must_use]
-    pub fn is_repeating(&self) -> bool {
-        self.sampling.repetition_limit > 0 && self.certain_in_a_row >= self.sampling.repetition_limit
-    }
-
-    fn draw(&mut self, candidates: &mut Vec<(u32, f32)>) -> Option<u32> {
-        candidates.sort_unstable_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
-        if self.sampling.top_k > 0 {
-            candidates.truncate(self.sampling.top_k);
         }
-        let top = f64::from(candidates.first()?.1);
-        let temperature = f64::from(self.sampling.temperature);
-        let mut weights: Vec<f64> =
-            candidates.iter().map(|c| ((f64::from(c.1) - top) / temperature).exp()).collect();
-        let total: f64 = weights.iter().sum();
-        let mut share = 0.0;
-        let mut keep = 0;
-        for weight in &weights {
-            // The first token always stays; weights are relative to its own, which is 1.
-            if keep > 0 && (share >= f64::from(self.sampling.top_p) || *weight < f64::from(self.sampling.min_p)) {
+        let best = *self.candidates.iter().max_by(|a, b| a.0.total_cmp(&b.0).then(b.1.cmp(&a.1)))?;
+        let total: f64 = self.candidates.iter().map(|(l, _)| f64::from(l - best.0).exp()).sum();
+        let logprob = |logit: f32| (f64::from(logit - best.0) - total.ln()) as f32;
+        if self.sampling.temperature <= 0.0 {
+            return Some(Choice { id: best.1, logprob: logprob(best.0) });
+        }
+        let drawn = self.draw(best.0);
+        Some(Choice { id: drawn.1, logprob: logprob(drawn.0) })
+    }
+
+    fn draw(&mut self, best: f32) -> (f32, u32) {
+        let Sampling { temperature, top_k, top_p, min_p, .. } = self.sampling;
+        self.candidates.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+        if top_k > 0 {
+            self.candidates.truncate(top_k);
+        }
+        let weight = |logit: f32| f64::from((logit - best) / temperature).exp();
+        let total: f64 = self.candidates.iter().map(|(l, _)| weight(*l)).sum();
+        let mut kept = 0;
+        let mut mass = 0.0;
+        for (logit, _) in &self.candidates {
+            let w = weight(*logit);
+            // The token that passes the share is kept: the set is never empty.
+            if kept > 0 && (mass >= f64::from(top_p) * total || w < f64::from(min_p)) {
                 break;
             }
-            share += weight / total;
-            keep += 1;
+            kept += 1;
+            mass += w;
         }
-        weights.truncate(keep);
-        let mut left = self.random.unit() * weights.iter().sum::<f64>();
-        for (candidate, weight) in candidates.iter().zip(&weights) {
-            left -= weight;
-            if left < 0.0 {
-                return Some(candidate.0);
+        let mut point = self.next_random() * mass;
+        let kept = &self.candidates[..kept];
+        for (logit, id) in kept {
+            point -= weight(*logit);
+            if point <= 0.0 {
+                return (*logit, *id);
             }
         }
-        candidates.get(keep - 1).map(|c| c.0)
+        // Rounding can leave a crumb of `point`; the last kept token takes it. `kept` holds the best at least.
+        kept.last().copied().unwrap_or((best, 0))
+    }
+
+    /// Uniform in [0, 1): SplitMix64 (Steele, Lea and Flood 2014), top 53 bits.
+    fn next_random(&mut self) -> f64 {
+        self.random = self.random.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.random;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        ((z ^ (z >> 31)) >> 11) as f64 / (1u64 << 53) as f64
     }
 }
 
-fn log_sum_exp(logits: &[f32]) -> f64 {
-    let finite = || logits.iter().filter(|l| l.is_finite()).map(|l| f64::from(*l));
-    let top = finite().fold(f64::NEG_INFINITY, f64::max);
-    top + finite().map(|l| (l - top).exp()).sum::<f64>().ln()
+/// Notices a model that repeats itself: that many freely chosen tokens in a row, each nearly certain (spec section 2:
+/// 3,000 tokens with p > 0.99).
+#[derive(Debug, Clone, Copy)]
+pub struct RepetitionStop {
+    /// Tokens in a row.
+    pub limit: usize,
+    /// Probability above which a token counts.
+    pub probability: f32,
+    run: usize,
 }
 
-/// SplitMix64: small, seedable, the same on every machine. Not for secrets.
-#[derive(Debug, Clone)]
-pub struct Random {
-    state: u64,
+impl Default for RepetitionStop {
+    fn default() -> Self {
+        Self { limit: 3000, probability: 0.99, run: 0 }
+    }
 }
 
-impl Random {
-    /// A generator that starts from `seed`.
-    #[must_use]
-    pub fn new(seed: u64) -> Random {
-        Random { state: seed }
-    }
-
-    /// The next 64 bits.
-    pub fn bits(&mut self) -> u64 {
-        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.state;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    /// The next number in `0.0..1.0`.
-    pub fn unit(&mut self) -> f64 {
-        (self.bits() >> 11) as f64 / (1u64 << 53) as f64
+impl RepetitionStop {
+    /// Takes a chosen token's log-probability; whether to stop now.
+    pub fn push(&mut self, logprob: f32) -> bool {
+        self.run = if logprob.exp() > self.probability { self.run + 1 } else { 0 };
+        self.run >= self.limit
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
-    fn choose_many(sampling: Sampling, logits: &[f32], allowed: &SimpleVob) -> Vec<u32> {
-        let mut sampler = Sampler::new(sampling);
-        (0..400).map(|_| sampler.choose(logits, allowed).unwrap().token).collect()
-    }
-
-    fn seen(mut tokens: Vec<u32>) -> Vec<u32> {
-        tokens.sort_unstable();
-        tokens.dedup();
-        tokens
+    #[test]
+    fn greedy_takes_the_best_allowed_and_the_lower_of_a_tie() {
+        let mut s = Sampler::new(Sampling::default());
+        assert_eq!(s.choose(&[1.0, 3.0, 3.0, 9.0], |id| id != 3).unwrap().id, 1);
+        assert_eq!(s.choose(&[1.0], |_| false), None);
+        let c = s.choose(&[0.0, 0.0], |_| true).unwrap();
+        assert!((c.logprob - 0.5f32.ln()).abs() < 1e-6);
     }
 
     #[test]
-    fn greedy_takes_the_lowest_of_equals_and_obeys_the_mask() {
-        let logits = [1.0, 5.0, 5.0, 9.0];
-        let mut all = SimpleVob::alloc_ones(4);
-        assert_eq!(choose_many(Sampling::default(), &logits, &all)[0], 3);
-        all.disallow_token(3);
-        assert_eq!(choose_many(Sampling::default(), &logits, &all)[0], 1);
-        assert!(Sampler::new(Sampling::default()).choose(&logits, &SimpleVob::alloc(4)).is_none());
+    fn the_same_seed_draws_the_same_and_frequencies_follow_the_weights() {
+        let sampling = Sampling { temperature: 1.0, seed: 7, ..Sampling::default() };
+        let draw = |n: usize| {
+            let mut s = Sampler::new(sampling);
+            (0..n).map(|_| s.choose(&[0.0, 1.0f32.exp().ln(), f32::NEG_INFINITY], |_| true).unwrap().id).collect::<Vec<_>>()
+        };
+        let drawn = draw(4000);
+        assert_eq!(drawn, draw(4000));
+        let share = drawn.iter().filter(|id| **id == 1).count() as f64 / 4000.0;
+        let expected = 1.0f64.exp() / (1.0 + 1.0f64.exp());
+        assert!((share - expected).abs() < 0.03, "{share} against {expected}");
     }
 
     #[test]
-    fn a_token_without_a_number_is_never_taken() {
-        let logits = [f32::NAN, f32::INFINITY, 0.5, f32::NEG_INFINITY];
-        let all = SimpleVob::alloc_ones(4);
-        let choice = Sampler::new(Sampling::default()).choose(&logits, &all).unwrap();
-        assert_eq!((choice.token, choice.logprob), (2, 0.0));
+    fn repetition_counts_only_unbroken_runs() {
+        let mut stop = RepetitionStop { limit: 3, ..RepetitionStop::default() };
+        let sure = 0.999f32.ln();
+        assert!(!stop.push(sure) && !stop.push(sure) && !stop.push(-1.0) && !stop.push(sure) && !stop.push(sure));
+        assert!(stop.push(sure));
     }
 
-    #[test]
-    fn cuts_keep_what_they_say() {
-        let logits: Vec<f32> = [0.5f32, 0.3, 0.15, 0.05].iter().map(|p| p.ln()).collect();
-        let all = SimpleVob::alloc_ones(4);
-        let hot = Sampling { temperature: 1.0, seed: 7, ..Sampling::default() };
-        assert_eq!(seen(choose_many(hot, &logits, &all)), [0, 1, 2, 3]);
-        assert_eq!(seen(choose_many(Sampling { top_k: 2, ..hot }, &logits, &all)), [0, 1]);
-        assert_eq!(seen(choose_many(Sampling { top_p: 0.75, ..hot }, &logits, &all)), [0, 1]);
-        assert_eq!(seen(choose_many(Sampling { top_p: 0.0, ..hot }, &logits, &all)), [0]);
-        assert_eq!(seen(choose_many(Sampling { min_p: 0.2, ..hot }, &logits, &all)), [0, 1, 2]);
-    }
-
-    #[test]
-    fn shares_follow_the_distribution_and_the_seed_decides() {
-        let logits: Vec<f32> = [0.8f32, 0.2].iter().map(|p| p.ln()).collect();
-        let all = SimpleVob::alloc_ones(2);
-        let hot = Sampling { temperature: 1.0, seed: 11, ..Sampling::default() };
-        let ones = choose_many(hot, &logits, &all).iter().filter(|t| **t == 1).count();
-        assert!((50..110).contains(&ones), "{ones} of 400, about 80 expected");
-        assert_eq!(choose_many(hot, &logits, &all), choose_many(hot, &logits, &all));
-        assert_ne!(choose_many(hot, &logits, &all), choose_many(Sampling { seed: 12, ..hot }, &logits, &all));
-    }
-
-    #[test]
-    fn certainty_in_a_row_stops_and_one_doubt_starts_over() {
-        let (certain, doubtful) = ([20.0, 0.0], [0.1, 0.0]);
-        let all = SimpleVob::alloc_ones(2);
-        let mut sampler = Sampler::new(Sampling { repetition_limit: 5, ..Sampling::default() });
-        for logits in [certain, certain, certain, certain, doubtful, certain, certain, certain, certain] {
-            sampler.choose(&logits, &all).unwrap();
-            assert!(!sampler.is_repeating());
+    proptest! {
+        #[test]
+        fn cuts_only_remove_the_less_likely(logits in prop::collection::vec(-5.0f32..5.0, 1..40), k in 1usize..5, p in 0.05f32..1.0, seed: u64) {
+            let mut s = Sampler::new(Sampling { temperature: 0.8, top_k: k, top_p: p, min_p: 0.0, seed });
+            let chosen = s.choose(&logits, |_| true).unwrap().id as usize;
+            let better = logits.iter().filter(|l| **l > logits[chosen]).count();
+            prop_assert!(better < k);
         }
-        sampler.choose(&certain, &all).unwrap();
-        assert!(sampler.is_repeating());
     }
 }
