@@ -132,7 +132,9 @@ fn each_wrong_file_is_refused_for_what_it_is() {
     assert!(matches!(saved.refused_with(b""), StateError::NotAState { .. }));
     assert!(matches!(saved.refused_with(&saved.bytes[..10]), StateError::NotAState { .. }));
     match saved.refused_with(&change(8)) {
-        StateError::Version { found, expected, .. } => assert_eq!((found, expected), (FORMAT_VERSION ^ 1, FORMAT_VERSION)),
+        StateError::Version { found, expected, .. } => {
+            assert_eq!((found, expected), (FORMAT_VERSION ^ 1, FORMAT_VERSION))
+        }
         other => panic!("{other}"),
     }
     let end = saved.bytes.len();
