@@ -1,11 +1,12 @@
 //! The seam to a language model: something that reads text once and answers many times from what it read.
 //!
-//! Implementors: [`local`] (the model in a child process of this binary) and [`scripted`] (a deterministic double for
-//! tests). Blocking; callers run it on a thread of its own.
+//! Implementors: [`native`] (the model in this process), [`local`] (a child process of this binary that serves one), and
+//! [`scripted`] (a deterministic double for tests). Blocking; callers run it on a thread of its own.
 
 pub mod frames;
 pub mod local;
 pub mod locate;
+pub mod native;
 pub mod scripted;
 pub mod serve;
 
@@ -151,7 +152,8 @@ pub struct ModelCard {
 }
 
 /// What can go wrong with a model.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, thiserror::Error, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
 pub enum GenerateError {
     /// No model folder was found.
     #[error("No language model was found. Looked in: {looked_in}. Run `./dev setup`, or give a folder with --model.")]

@@ -1,1 +1,106 @@
-//! (being written)
+//! Where a model is found, and what its folder says of itself.
+
+use super::GenerateError;
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+
+/// Files that make a folder a model.
+const NEEDED: [&str; 2] = ["config.json", "tokenizer.json"];
+
+/// The card that a model folder carries for the program, `lectern.json`. Folders without one (as published by others)
+/// get the defaults.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FolderCard {
+    /// Version of this file's form: 1.
+    pub format: u32,
+    /// Name for people.
+    pub name: String,
+    /// One sentence.
+    #[serde(default)]
+    pub description: String,
+    /// SPDX identifier of the weights' licence.
+    #[serde(default)]
+    pub license: String,
+    /// Where the weights come from.
+    #[serde(default)]
+    pub source: String,
+    /// `chatml`, `minimax_m1` or `minimax_m1_hf`.
+    #[serde(default)]
+    pub chat_template: Option<String>,
+    /// Whether it stands in for a model to come.
+    #[serde(default)]
+    pub interim: bool,
+    /// Most tokens it was trained to hold, where that is less than its configuration allows.
+    #[serde(default)]
+    pub context_length: Option<usize>,
+    /// Token ids that end a turn.
+    #[serde(default)]
+    pub eos_token_ids: Vec<u32>,
+}
+
+/// The model's folder: the one named explicitly, else the one from the environment, else the first bundled one that is
+/// there. A folder that was named and is not a model is an error; it is not passed over in silence.
+///
+/// # Errors
+/// `NoModel` with the places looked in; `Load` for a named folder that is no model.
+pub fn find_model(
+    explicit: Option<&Path>,
+    environment: Option<PathBuf>,
+    bundled: &[PathBuf],
+) -> Result<PathBuf, GenerateError> {
+    if let Some(named) = explicit.map(Path::to_path_buf).or(environment) {
+        return match missing(&named) {
+            None => Ok(named),
+            Some(reason) => Err(GenerateError::Load { path: named, reason }),
+        };
+    }
+    bundled.iter().find(|p| missing(p).is_none()).cloned().ok_or_else(|| GenerateError::NoModel {
+        looked_in: bundled.iter().map(|p| p.display().to_string()).collect::<Vec<_>>().join(", "),
+    })
+}
+
+fn missing(folder: &Path) -> Option<String> {
+    if !folder.is_dir() {
+        return Some("there is no such folder".to_string());
+    }
+    NEEDED.iter().find(|f| !folder.join(f).is_file()).map(|f| format!("the folder has no {f}"))
+}
+
+/// Reads `lectern.json`; the folder's name and nothing else where there is none.
+///
+/// # Errors
+/// `Load` where the file is there and cannot be understood.
+pub fn folder_card(folder: &Path) -> Result<FolderCard, GenerateError> {
+    let path = folder.join("lectern.json");
+    let failed = |reason: String| GenerateError::Load { path: path.clone(), reason };
+    match std::fs::read_to_string(&path) {
+        Ok(text) => serde_json::from_str(&text).map_err(|e| failed(e.to_string())),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+            let name = folder.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+            Ok(FolderCard { format: 1, name, ..FolderCard::default() })
+        }
+        Err(e) => Err(failed(e.to_string())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_named_folder_is_never_passed_over() {
+        let dir = tempfile::tempdir().unwrap();
+        let good = dir.path().join("good");
+        std::fs::create_dir(&good).unwrap();
+        for f in NEEDED {
+            std::fs::write(good.join(f), "{}").unwrap();
+        }
+        let absent = dir.path().join("absent");
+        let bundled = [absent.clone(), good.clone()];
+        assert_eq!(find_model(None, None, &bundled), Ok(good.clone()));
+        assert!(matches!(find_model(Some(&absent), None, &bundled), Err(GenerateError::Load { .. })));
+        assert!(matches!(find_model(None, Some(absent.clone()), &bundled), Err(GenerateError::Load { .. })));
+        assert!(matches!(find_model(None, None, &bundled[..1]), Err(GenerateError::NoModel { .. })));
+    }
+}
