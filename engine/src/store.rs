@@ -155,9 +155,16 @@ impl Store {
         self.writer.close().await;
     }
 
-    /// Empties the write-ahead log into the database file.
+    /// Empties the write-ahead log into the database file. Readers hold it up for moments; after half a second the
+    /// rest is left to the next checkpoint.
     pub async fn checkpoint(&self) -> Result<(), StoreError> {
-        sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").execute(&self.writer).await?;
+        for _ in 0..20 {
+            let row = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(&self.writer).await?;
+            if row.try_get::<i64, _>(0)? == 0 {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(25)).await;
+        }
         Ok(())
     }
 
