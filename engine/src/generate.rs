@@ -4,6 +4,7 @@
 //! [`scripted`] (a deterministic double for tests). Blocking; callers run it on a thread of its own.
 
 pub mod frames;
+pub mod framing;
 pub mod local;
 pub mod locate;
 pub mod native;

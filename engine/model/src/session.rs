@@ -1,1 +1,300 @@
-//! (being written)
+//! A session: a model, a state, and the tokens that made it. Feeds, forks, generates.
+
+use crate::chat::split_thinking;
+use crate::constraint::{Constraint, ConstraintError, Mask};
+use crate::error::ModelError;
+use crate::model::{Model, Want};
+use crate::sample::{RepetitionStop, Sampler, Sampling};
+use crate::state::State;
+use crate::tokenizer::{Decoder, Tokenizer, TokenizerError};
+use std::ops::ControlFlow;
+
+/// Tokens fed at once between two moments in which a person can stop the work.
+const FEED_STEP: usize = 256;
+
+/// What can go wrong in a session.
+#[derive(Debug, thiserror::Error)]
+pub enum SessionError {
+    /// The model.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// The tokenizer.
+    #[error(transparent)]
+    Tokenizer(#[from] TokenizerError),
+    /// The constraint.
+    #[error(transparent)]
+    Constraint(#[from] ConstraintError),
+    /// The caller asked to stop. What was fed before stands.
+    #[error("stopped")]
+    Stopped,
+    /// `generate` on a session that has read nothing.
+    #[error("nothing has been read yet")]
+    Empty,
+}
+
+/// A model with a state of its own. Cloning forks: cheap, and neither sees what the other reads later.
+#[derive(Clone, Debug)]
+pub struct Session {
+    model: Model,
+    state: State,
+    /// Logits after the last token fed, `[V]`; empty before the first.
+    logits: Vec<f32>,
+}
+
+/// How to generate.
+#[derive(Debug, Clone)]
+pub struct Generation {
+    /// Most tokens, forced ones included.
+    pub max_tokens: usize,
+    /// How tokens are chosen.
+    pub sampling: Sampling,
+    /// Texts that end the answer; they are not part of it.
+    pub stop: Vec<String>,
+    /// Whether an end-of-turn token ends the answer.
+    pub stop_at_eos: bool,
+    /// Most tokens of thinking before the program closes it; `None` leaves it open.
+    pub thinking_budget: Option<usize>,
+    /// When to stop for repetition.
+    pub repetition: RepetitionStop,
+}
+
+impl Default for Generation {
+    fn default() -> Self {
+        Self {
+            max_tokens: 256,
+            sampling: Sampling::default(),
+            stop: Vec::new(),
+            stop_at_eos: true,
+            thinking_budget: None,
+            repetition: RepetitionStop::default(),
+        }
+    }
+}
+
+/// Why generation ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stop {
+    /// An end-of-turn token, a stop text, or the end of the grammar.
+    EndOfTurn,
+    /// `max_tokens`.
+    MaxTokens,
+    /// The model holds no more.
+    ContextFull,
+    /// [`RepetitionStop`].
+    Repetition,
+}
+
+/// What was generated.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Generated {
+    /// Ids, an end-of-turn token left out.
+    pub ids: Vec<u32>,
+    /// The answer.
+    pub text: String,
+    /// Thinking, parsed apart.
+    pub thinking: String,
+    /// Why it ended.
+    pub stop: Stop,
+    /// Mean log-probability of the freely chosen tokens; `None` where all were forced.
+    pub mean_logprob: Option<f64>,
+}
+
+impl Session {
+    /// A session that has read nothing.
+    pub fn new(model: &Model) -> Self {
+        Self { model: model.clone(), state: model.new_state(), logits: Vec::new() }
+    }
+
+    /// A session that goes on from a restored state. It must be fed at least one token before it can generate.
+    pub fn from_state(model: &Model, state: State) -> Self {
+        Self { model: model.clone(), state, logits: Vec::new() }
+    }
+
+    /// The state.
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// Tokens that still fit.
+    pub fn room(&self) -> usize {
+        self.model.config().context_length.saturating_sub(self.state.positions())
+    }
+
+    /// Reads `ids`, telling `progress` how many are done; its `Break` stops between two steps.
+    ///
+    /// # Errors
+    /// `Stopped`, or the model's.
+    pub fn feed(
+        &mut self,
+        ids: &[u32],
+        progress: &mut dyn FnMut(&Session, usize) -> ControlFlow<()>,
+    ) -> Result<(), SessionError> {
+        let mut done = 0;
+        for step in ids.chunks(FEED_STEP) {
+            if progress(self, done).is_break() {
+                return Err(SessionError::Stopped);
+            }
+            let last = done + step.len() == ids.len();
+            let logits = self.model.forward(step, &mut self.state, if last { Want::Last } else { Want::None })?;
+            done += step.len();
+            self.logits = logits.values;
+        }
+        match progress(self, done) {
+            ControlFlow::Break(()) if done > 0 => Err(SessionError::Stopped),
+            _ => Ok(()),
+        }
+    }
+
+    /// Generates from here on. `piece` gets the text as it comes; its `Break` stops.
+    ///
+    /// # Errors
+    /// `Empty` before anything was fed, `Stopped`, or those of model, tokenizer and constraint.
+    pub fn generate(
+        &mut self,
+        tokenizer: &Tokenizer,
+        how: &Generation,
+        constraint: Option<Constraint>,
+        piece: &mut dyn FnMut(&str) -> ControlFlow<()>,
+    ) -> Result<Generated, SessionError> {
+        if self.logits.is_empty() {
+            return Err(SessionError::Empty);
+        }
+        let mut run = Run::new(how, constraint);
+        let stop = loop {
+            if let Some(stop) = run.limit(how, self.room()) {
+                break stop;
+            }
+            let next = run.next(tokenizer, how, &self.logits)?;
+            let ids = match next {
+                Next::Tokens(ids) => ids,
+                Next::Stop(stop) => break stop,
+            };
+            // Forced tokens can run past the limit by a few; the answer is then complete rather than cut.
+            let text: String = ids.iter().map(|id| run.decoder.push(tokenizer, *id)).collect();
+            run.ids.extend_from_slice(&ids);
+            run.text.push_str(&text);
+            if !text.is_empty() && piece(&text).is_break() {
+                return Err(SessionError::Stopped);
+            }
+            if let Some(at) = how.stop.iter().filter_map(|s| run.text.find(s.as_str())).min() {
+                run.text.truncate(at);
+                break Stop::EndOfTurn;
+            }
+            if run.repeated {
+                break Stop::Repetition;
+            }
+            if run.complete() {
+                break Stop::EndOfTurn;
+            }
+            self.logits = self.model.forward(&ids, &mut self.state, Want::Last)?.values;
+        };
+        Ok(run.finish(stop))
+    }
+}
+
+/// What to do next.
+enum Next {
+    Tokens(Vec<u32>),
+    Stop(Stop),
+}
+
+/// An answer in the making.
+struct Run {
+    sampler: Sampler,
+    constraint: Option<Constraint>,
+    repetition: RepetitionStop,
+    repeated: bool,
+    decoder: Decoder,
+    ids: Vec<u32>,
+    text: String,
+    free: usize,
+    logprob: f64,
+    thinking_closed: bool,
+}
+
+impl Run {
+    fn new(how: &Generation, constraint: Option<Constraint>) -> Self {
+        Self {
+            sampler: Sampler::new(how.sampling),
+            constraint,
+            repetition: how.repetition,
+            repeated: false,
+            decoder: Decoder::default(),
+            ids: Vec::new(),
+            text: String::new(),
+            free: 0,
+            logprob: 0.0,
+            thinking_closed: false,
+        }
+    }
+
+    fn limit(&self, how: &Generation, room: usize) -> Option<Stop> {
+        if self.ids.len() >= how.max_tokens {
+            Some(Stop::MaxTokens)
+        } else {
+            (room == 0).then_some(Stop::ContextFull)
+        }
+    }
+
+    /// The next tokens: what the grammar forces, else one that is chosen.
+    fn next(&mut self, tokenizer: &Tokenizer, how: &Generation, logits: &[f32]) -> Result<Next, SessionError> {
+        if let Some(close) = self.closing_thought(tokenizer, how)? {
+            return Ok(Next::Tokens(close));
+        }
+        let mut mask: Option<Mask> = None;
+        if let Some(constraint) = &mut self.constraint {
+            let forced = constraint.forced();
+            if !forced.is_empty() {
+                return Ok(Next::Tokens(forced));
+            }
+            if constraint.is_complete() {
+                return Ok(Next::Stop(Stop::EndOfTurn));
+            }
+            mask = Some(constraint.mask()?);
+        }
+        let vocab = tokenizer.vocab_len() as u32;
+        let eos = tokenizer.eos_ids();
+        let constrained = mask.is_some();
+        let allowed = |id: u32| id < vocab && mask.as_ref().is_none_or(|m| m.allows(id));
+        let Some(choice) = self.sampler.choose(logits, allowed) else {
+            return Ok(Next::Stop(Stop::EndOfTurn));
+        };
+        self.free += 1;
+        self.logprob += f64::from(choice.logprob);
+        self.repeated = self.repetition.push(choice.logprob);
+        if let Some(constraint) = &mut self.constraint {
+            constraint.take(choice.id)?;
+        }
+        if eos.contains(&choice.id) && (how.stop_at_eos || constrained) {
+            return Ok(Next::Stop(Stop::EndOfTurn));
+        }
+        Ok(Next::Tokens(vec![choice.id]))
+    }
+
+    /// The words that close thinking once its budget is used up: the program's own feature, M1 has no such switch.
+    fn closing_thought(&mut self, tokenizer: &Tokenizer, how: &Generation) -> Result<Option<Vec<u32>>, TokenizerError> {
+        let over = how.thinking_budget.is_some_and(|budget| self.ids.len() >= budget);
+        let open = self.text.trim_start().starts_with("<think>") && !self.text.contains("</think>");
+        if !over || !open || self.thinking_closed {
+            return Ok(None);
+        }
+        self.thinking_closed = true;
+        tokenizer.encode("\n</think>\n\n").map(Some)
+    }
+
+    fn complete(&self) -> bool {
+        self.constraint.as_ref().is_some_and(Constraint::is_complete)
+    }
+
+    fn finish(mut self, stop: Stop) -> Generated {
+        self.text.push_str(&self.decoder.finish());
+        let (thinking, answer) = if self.constraint.is_some() { ("", self.text.as_str()) } else { split_thinking(&self.text) };
+        Generated {
+            thinking: thinking.to_string(),
+            text: answer.to_string(),
+            ids: self.ids,
+            stop,
+            mean_logprob: (self.free > 0).then(|| self.logprob / self.free as f64),
+        }
+    }
+}

@@ -177,6 +177,13 @@ impl Store {
         Ok(DocumentId(id))
     }
 
+    /// Takes an unfinished import off the list.
+    pub async fn forget_import(&self, id: DocumentId) -> Result<(), StoreError> {
+        let query = sqlx::query("DELETE FROM documents WHERE id = ? AND status = 'importing'").bind(id.0);
+        query.execute(&self.writer).await?;
+        Ok(())
+    }
+
     /// Stores how an import ended, text and all, in one transaction. A text that is there already must be one without
     /// results (see `Workspace::retry`); it is replaced.
     pub async fn finish_import(&self, id: DocumentId, parsed: Parsed<'_>) -> Result<(), StoreError> {
@@ -264,9 +271,10 @@ impl Store {
         load_notes(&mut connection, id).await
     }
 
-    /// Documents whose text the index does not hold yet, and those being imported.
+    /// Documents with text that the index does not hold yet.
     pub async fn unindexed(&self) -> Result<Vec<DocumentId>, StoreError> {
-        let rows = sqlx::query("SELECT id FROM documents WHERE indexed = 0 AND status <> 'importing' ORDER BY id");
+        let rows =
+            sqlx::query("SELECT id FROM documents WHERE indexed = 0 AND status IN ('ready', 'partial') ORDER BY id");
         rows.fetch_all(&self.reader).await?.iter().map(|r| Ok(DocumentId(r.try_get(0)?))).collect()
     }
 

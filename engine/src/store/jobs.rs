@@ -237,9 +237,9 @@ impl Store {
         Ok(())
     }
 
-    /// Links an import to the document it has listed, so that deleting the one takes the other along.
-    pub async fn set_job_document(&self, id: JobId, document: DocumentId) -> Result<(), StoreError> {
-        let query = sqlx::query("UPDATE jobs SET document = ? WHERE id = ?").bind(document.0).bind(id.0);
+    /// Links an import to the document it has listed, so that deleting the one takes the other along; or unlinks it.
+    pub async fn set_job_document(&self, id: JobId, document: Option<DocumentId>) -> Result<(), StoreError> {
+        let query = sqlx::query("UPDATE jobs SET document = ? WHERE id = ?").bind(document.map(|d| d.0)).bind(id.0);
         query.execute(&self.writer).await?;
         Ok(())
     }
