@@ -88,7 +88,7 @@ fn valued(field: &FieldSpec, grounded: Grounded) -> Vec<Claim> {
     let several = values.len();
     if several == 0 {
         let mut claim = as_passage(field, grounded);
-        claim.checks.push(format!("No rule finds a {} in this passage: check it by reading.", field.kind.word()));
+        claim.checks.push(format!("No rule finds a value of this kind ({}) in this passage: check it by reading.", field.kind.word()));
         return vec![claim];
     }
     let taken = if field.many { several } else { 1 };
