@@ -1,5 +1,7 @@
 //! What can be asked of a document that was read: summary, minutes, fields, a question. Every line carries evidence.
 
+pub mod asking;
+pub(crate) mod evidence;
 pub mod fields;
 pub mod minutes;
 pub mod pack;
@@ -8,10 +10,20 @@ pub mod question;
 pub mod result;
 pub mod summary;
 
-pub use pack::{FieldSpec, FieldType, Pack};
+pub use pack::{FieldSpec, FieldType, Pack, PackError};
 pub use result::{Claim, ClaimKind, Coverage, Evidence, MatchKind, Provenance, RunResult, SearchedNote, Status};
 
+use crate::generate::{GenerateError, Generator, ModelCard, Reading};
+use crate::reading;
+use crate::progress::Sink;
+use crate::text::{DocText, Span};
+use asking::Asking;
+use evidence::Grounds;
 use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// Longer questions do not fit beside the room kept for instructions.
+const MOST_QUESTION_CHARS: usize = 1_000;
 
 /// A task with its parameters, as stored with a job and a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -43,4 +55,173 @@ pub enum TooLong {
     ReadBeginning,
     /// Read in parts that fit, run the task on each, and join; the result says that no part saw the others.
     ReadInParts,
+}
+
+/// How a task is run, apart from what it asks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunOptions {
+    /// What to do where the document is longer than the model holds.
+    pub too_long: TooLong,
+    /// Seed for sampling; kept in the provenance.
+    pub seed: u64,
+    /// Folder of saved model states of this document; `None` keeps none.
+    pub state_dir: Option<PathBuf>,
+}
+
+/// Search within the one document a task runs on.
+pub trait Search {
+    /// At most `limit` passages of the canonical text that hold the words of `query`, best first.
+    fn find(&self, query: &str, limit: usize) -> Vec<Span>;
+}
+
+/// Why a task gave no result. Nothing of it is stored as a result.
+#[derive(Debug, thiserror::Error)]
+pub enum TaskError {
+    /// The document is longer than the model holds and nobody has chosen what to do.
+    #[error(
+        "The document has {tokens} tokens; the model {model} can read {available} at once. \
+         Choose: read the beginning only, or read it in parts."
+    )]
+    TooLong {
+        /// Tokens of the document.
+        tokens: usize,
+        /// Tokens of document text the model can hold beside instructions and answers.
+        available: usize,
+        /// The model's name.
+        model: String,
+    },
+    /// There is no text to read.
+    #[error("There is no text to read in this document: {reason}")]
+    NoText {
+        /// Why.
+        reason: String,
+    },
+    /// The task itself asks for nothing: an empty question, a pack without fields.
+    #[error("The task cannot be run: {reason}")]
+    BadRequest {
+        /// What is wrong and what to give.
+        reason: String,
+    },
+    /// Every request to the model failed, so there is nothing to show.
+    #[error("None of the {requests} requests to the model gave a usable answer. The last said: {reason}")]
+    AllFailed {
+        /// Requests made.
+        requests: usize,
+        /// What the last one said.
+        reason: String,
+    },
+    /// The model could not be used.
+    #[error(transparent)]
+    Generate(GenerateError),
+    /// The person stopped it.
+    #[error("Stopped.")]
+    Cancelled,
+}
+
+impl TaskError {
+    /// A stable word for programs and the job table.
+    pub fn code(&self) -> &'static str {
+        match self {
+            TaskError::TooLong { .. } => "too_long",
+            TaskError::NoText { .. } => "no_text",
+            TaskError::BadRequest { .. } => "bad_request",
+            TaskError::AllFailed { .. } => "all_failed",
+            TaskError::Generate(GenerateError::NoModel { .. }) => "no_model",
+            TaskError::Generate(GenerateError::Memory { .. }) => "memory",
+            TaskError::Generate(_) => "model",
+            TaskError::Cancelled => "cancelled",
+        }
+    }
+}
+
+/// Runs `spec` on `document`: reads it (once, or in parts if so chosen), asks, grounds every line. `label` is the
+/// document's name. Blocking; cancelled at the next boundary between requests when `sink` breaks.
+pub fn run(
+    generator: &mut dyn Generator,
+    document: &DocText,
+    label: &str,
+    spec: &TaskSpec,
+    options: &RunOptions,
+    search: &dyn Search,
+    sink: &mut dyn Sink,
+) -> Result<RunResult, TaskError> {
+    check_request(spec)?;
+    let card = generator.card().clone();
+    let plan = reading::plan(generator, document, options.too_long)?;
+    let grounds = Grounds::new(document, search);
+    let mut asking = Asking::new(generator, sink, options.seed);
+    let mut coverage = plan.coverage;
+    let mut claims = Vec::new();
+    for (i, part) in plan.parts.iter().enumerate() {
+        let text = document.slice(part.span).unwrap_or_default();
+        asking.read(&Reading { text, label, state_dir: options.state_dir.as_deref() })?;
+        let start = part.span.start();
+        let mut found = match spec {
+            TaskSpec::Summary => {
+                let summary = summary::run(&mut asking, &grounds, part.span)?;
+                if let Some(left_out) = summary.left_out {
+                    coverage.statement = format!("{} {left_out}", coverage.statement);
+                }
+                summary.claims
+            }
+            TaskSpec::Minutes => minutes::run(&mut asking, &grounds, part.span)?,
+            TaskSpec::Fields { pack } => fields::run(&mut asking, &grounds, pack, start, part.tokens)?,
+            TaskSpec::Question { question } => question::run(&mut asking, &grounds, question, start, part.tokens)?,
+        };
+        if plan.parts.len() > 1 {
+            let name = format!("Part {} of {}", i + 1, plan.parts.len());
+            found.iter_mut().filter(|c| c.kind == ClaimKind::Headline).for_each(|c| c.label.clone_from(&name));
+        }
+        claims.extend(found);
+    }
+    let tally = asking.tally;
+    if tally.requests > 0 && tally.failed == tally.requests {
+        return Err(TaskError::AllFailed { requests: tally.requests, reason: tally.last_failure });
+    }
+    if plan.parts.len() > 1 {
+        claims = join(spec, claims);
+    }
+    Ok(RunResult { claims, coverage, provenance: provenance(&card, options.seed, tally) })
+}
+
+/// Refuses a task that asks for nothing before anything is read.
+fn check_request(spec: &TaskSpec) -> Result<(), TaskError> {
+    match spec {
+        TaskSpec::Question { question } if question.trim().is_empty() => {
+            Err(TaskError::BadRequest { reason: "the question is empty".into() })
+        }
+        TaskSpec::Question { question } if question.chars().count() > MOST_QUESTION_CHARS => {
+            Err(TaskError::BadRequest { reason: format!("the question is longer than {MOST_QUESTION_CHARS} characters") })
+        }
+        TaskSpec::Fields { pack } if pack.fields.is_empty() => {
+            Err(TaskError::BadRequest { reason: format!("the pack “{}” has no fields", pack.name) })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Joins what several parts gave, by the rule of each task. Summaries stand part by part.
+fn join(spec: &TaskSpec, claims: Vec<Claim>) -> Vec<Claim> {
+    match spec {
+        TaskSpec::Summary => claims,
+        TaskSpec::Minutes => minutes::join(claims),
+        TaskSpec::Fields { pack } => fields::join(pack, claims),
+        TaskSpec::Question { .. } => question::join(claims),
+    }
+}
+
+fn provenance(card: &ModelCard, seed: u64, tally: asking::Tally) -> Provenance {
+    Provenance {
+        model: card.name.clone(),
+        model_digest: card.digest.clone(),
+        interim: card.interim,
+        prompt_version: prompt::PROMPT_VERSION,
+        seed,
+        temperature: asking::TEMPERATURE,
+        prompt_tokens: tally.prompt_tokens,
+        generated_tokens: tally.generated_tokens,
+        cut_short: tally.cut_short,
+        read_ms: tally.read_ms,
+        answer_ms: tally.answer_ms,
+    }
 }
