@@ -1,47 +1,14 @@
 //! The model in this process, with a tiny random model: states on disk, checkpoints, cancellation, answers on forks.
 
+mod tiny;
+
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use lectern_engine::generate::native::NativeGenerator;
 use lectern_engine::generate::{Answer, GenerateError, Generator, ReadReport, Reading, Request, Shape, StopReason};
 use lectern_engine::progress::{Event, Silent};
 use serde_json::{Value, json};
-
-/// GPT-2's characters for bytes.
-fn byte_char(byte: u8) -> char {
-    let plain = |b: u8| matches!(b, b'!'..=b'~' | 0xa1..=0xac | 0xae..=0xff);
-    if plain(byte) {
-        return char::from(byte);
-    }
-    char::from_u32(256 + (0..byte).filter(|b| !plain(*b)).count() as u32).unwrap()
-}
-
-/// The golden model `m1_tiny` (4096 tokens of context) with a tokenizer of single bytes: one token per byte of text.
-fn tiny_model(folder: &Path) -> PathBuf {
-    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/golden/m1_tiny");
-    for name in ["config.json", "model.safetensors"] {
-        std::fs::copy(golden.join(name), folder.join(name)).unwrap();
-    }
-    let vocab: serde_json::Map<String, Value> =
-        (0..=255u8).map(|b| (byte_char(b).to_string(), json!(u32::from(b)))).collect();
-    let special = |id: u32, content: &str| {
-        json!({"id": id, "content": content, "single_word": false, "lstrip": false, "rstrip": false,
-            "normalized": false, "special": true})
-    };
-    let level = json!({"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": true});
-    let tokenizer = json!({
-        "version": "1.0", "truncation": null, "padding": null, "normalizer": null, "post_processor": null,
-        "added_tokens": [special(256, "<|im_start|>"), special(257, "<|im_end|>")],
-        "pre_tokenizer": level, "decoder": level,
-        "model": {"type": "BPE", "dropout": null, "unk_token": null, "continuing_subword_prefix": null,
-            "end_of_word_suffix": null, "fuse_unk": false, "byte_fallback": false, "vocab": vocab, "merges": []},
-    });
-    std::fs::write(folder.join("tokenizer.json"), tokenizer.to_string()).unwrap();
-    let card = json!({"format": 1, "name": "tiny", "chat_template": "chatml", "interim": true});
-    std::fs::write(folder.join("lectern.json"), card.to_string()).unwrap();
-    folder.to_path_buf()
-}
 
 /// A model folder, a folder for states, and a document of somewhat over `bytes` bytes, which are its tokens.
 struct Place {
@@ -53,7 +20,7 @@ struct Place {
 
 fn place(bytes: usize) -> Place {
     let dir = tempfile::tempdir().unwrap();
-    let model = tiny_model(dir.path());
+    let model = tiny::model(dir.path());
     let states = dir.path().join("states");
     let mut text = String::new();
     let mut n = 0;
@@ -114,7 +81,9 @@ fn answers_do_not_change_what_was_read() {
     let mut generator = place.load();
     generator.read(&place.reading(), &mut Silent).unwrap();
     let first = ask(&mut generator);
-    generator.answer(&Request { instruction: "Another thing.".into(), ..request(Shape::Text, 30) }, &mut Silent).unwrap();
+    generator
+        .answer(&Request { instruction: "Another thing.".into(), ..request(Shape::Text, 30) }, &mut Silent)
+        .unwrap();
     assert_eq!(ask(&mut generator), first);
 }
 
@@ -154,7 +123,10 @@ fn a_state_of_other_text_other_label_or_damaged_is_not_used() {
     let mut again = place.load();
     assert_eq!(again.read(&place.reading(), &mut Silent).unwrap().restored_tokens, 0);
     assert_eq!(ask(&mut again), answer);
-    assert!(place.load().read(&place.reading(), &mut Silent).unwrap().restored_tokens > 0, "the damaged file was replaced");
+    assert!(
+        place.load().read(&place.reading(), &mut Silent).unwrap().restored_tokens > 0,
+        "the damaged file was replaced"
+    );
 }
 
 #[test]

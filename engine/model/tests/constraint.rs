@@ -69,7 +69,13 @@ struct Made {
 }
 
 /// Generates with random preferences until the grammar is complete.
-fn random_answer(tokenizer: &Tokenizer, constraints: &Constraints, schema: &Value, seed: u64, temperature: f32) -> Made {
+fn random_answer(
+    tokenizer: &Tokenizer,
+    constraints: &Constraints,
+    schema: &Value,
+    seed: u64,
+    temperature: f32,
+) -> Made {
     let mut constraint = constraints.json(schema).expect("the schema is in the subset");
     let mut noise = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
     let mut sampler = Sampler::new(Sampling { temperature, seed, ..Sampling::default() });

@@ -41,7 +41,12 @@ fn tokenizer(think: u32, vocab_size: u32) -> Tokenizer {
     Tokenizer::load(dir.path()).unwrap()
 }
 
-fn generate(model: &Model, tokenizer: &Tokenizer, max_tokens: usize, thinking_budget: Option<usize>) -> (Generated, String) {
+fn generate(
+    model: &Model,
+    tokenizer: &Tokenizer,
+    max_tokens: usize,
+    thinking_budget: Option<usize>,
+) -> (Generated, String) {
     let mut session = Session::new(model);
     session.feed(&[5, 6, 7, 8], &mut |_, _| ControlFlow::Continue(())).unwrap();
     let how = Generation { max_tokens, thinking_budget, stop_at_eos: false, ..Generation::default() };

@@ -38,10 +38,25 @@ pub(super) enum Node {
     Choice(Vec<NodeId>),
     /// One of these spellings, sorted; none empty.
     Enum(Vec<Vec<u8>>),
-    Array { item: NodeId, min: u32, max: u32 },
-    Text { min: u32, max: u32 },
-    Number { negative: bool, decimals: bool },
-    Quote { min: u32, max: u32, optional: bool, last_start: u32 },
+    Array {
+        item: NodeId,
+        min: u32,
+        max: u32,
+    },
+    Text {
+        min: u32,
+        max: u32,
+    },
+    Number {
+        negative: bool,
+        decimals: bool,
+    },
+    Quote {
+        min: u32,
+        max: u32,
+        optional: bool,
+        last_start: u32,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -51,13 +66,29 @@ enum At {
     /// Next part of a sequence.
     Sequence(u32),
     Choice,
-    Enum { low: u32, high: u32, bytes: u32 },
+    Enum {
+        low: u32,
+        high: u32,
+        bytes: u32,
+    },
     /// Items begun, and what may come: the bracket, an item, or what follows an item.
-    Array { items: u32, phase: ArrayPhase },
-    Text { chars: u32, phase: TextPhase },
-    Number { digits: u8, phase: NumberPhase },
+    Array {
+        items: u32,
+        phase: ArrayPhase,
+    },
+    Text {
+        chars: u32,
+        phase: TextPhase,
+    },
+    Number {
+        digits: u8,
+        phase: NumberPhase,
+    },
     QuoteMark,
-    Quote { matches: Matches, chars: u32 },
+    Quote {
+        matches: Matches,
+        chars: u32,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -74,7 +105,11 @@ enum TextPhase {
     Inside,
     Escape,
     /// Inside a character: bytes that follow, and the bounds of the next one.
-    Char { left: u8, low: u8, high: u8 },
+    Char {
+        left: u8,
+        low: u8,
+        high: u8,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -284,9 +319,7 @@ fn enum_move(spellings: &[Vec<u8>], low: u32, high: u32, bytes: u32, byte: u8) -
     let upto = below + range[below..].partition_point(|s| next(s) == Some(byte));
     match range.get(below..upto) {
         Some([only]) if only.len() == bytes as usize + 1 => Move::TakeAndLeave,
-        Some([_, ..]) => {
-            Move::Take(At::Enum { low: low + below as u32, high: low + upto as u32, bytes: bytes + 1 })
-        }
+        Some([_, ..]) => Move::Take(At::Enum { low: low + below as u32, high: low + upto as u32, bytes: bytes + 1 }),
         // One spelling may be the beginning of another (`1`, `10`): then what follows decides.
         _ if range.first().is_some_and(|s| s.len() == bytes as usize) => Move::Leave,
         _ => Move::Refuse,

@@ -99,11 +99,8 @@ impl QuoteSource {
         let next = |start: &u32| self.inner.escaped.get((*start + matches.bytes) as usize).copied();
         let below = starts.partition_point(|s| next(s) < Some(byte));
         let upto = below + starts[below..].partition_point(|s| next(s) == Some(byte));
-        let found = Matches {
-            low: matches.low + below as u32,
-            high: matches.low + upto as u32,
-            bytes: matches.bytes + 1,
-        };
+        let found =
+            Matches { low: matches.low + below as u32, high: matches.low + upto as u32, bytes: matches.bytes + 1 };
         // Few places lie behind `last_start`, so a wider range holds one before it.
         let alive = upto - below > self.inner.tail.len() || starts[below..upto].iter().any(|s| *s <= last_start);
         alive.then_some(found)
@@ -236,10 +233,30 @@ mod tests {
     #[test]
     fn whole_words_only_and_amounts_stay_whole() {
         let source = QuoteSource::new("Pay EUR 1,000.50 at \"Bank\\A\" now.\nDon't wait; Sub-clause 3.1(b).");
-        for good in ["Pay EUR 1,000.50", "\"Bank\\A\" now.", "now.\nDon't", "now", "Sub-clause 3.1(b)", "3.1", "(b).", "1,000.50 at"] {
+        for good in [
+            "Pay EUR 1,000.50",
+            "\"Bank\\A\" now.",
+            "now.\nDon't",
+            "now",
+            "Sub-clause 3.1(b)",
+            "3.1",
+            "(b).",
+            "1,000.50 at",
+        ] {
             assert!(accepts(&source, good), "{good}");
         }
-        for bad in ["ay EUR", "Pay EUR 1", "Pay EUR 1,000", "000.50 at", "Pay ", "Pay EUR 2", "Don", "t wait", "nDon't", "3.1(b).x"] {
+        for bad in [
+            "ay EUR",
+            "Pay EUR 1",
+            "Pay EUR 1,000",
+            "000.50 at",
+            "Pay ",
+            "Pay EUR 2",
+            "Don",
+            "t wait",
+            "nDon't",
+            "3.1(b).x",
+        ] {
             assert!(!accepts(&source, bad), "{bad}");
         }
     }

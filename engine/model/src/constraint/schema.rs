@@ -14,7 +14,8 @@ const MAX_RANGE: i64 = 10_000;
 const MAX_DEPTH: usize = 16;
 
 /// Keys that say nothing about what is allowed, and `required`, since every property is always there.
-const SILENT: [&str; 7] = ["title", "description", "default", "examples", "$schema", "required", "additionalProperties"];
+const SILENT: [&str; 7] =
+    ["title", "description", "default", "examples", "$schema", "required", "additionalProperties"];
 
 pub(super) fn compile(schema: &Value, source: &QuoteSource) -> Result<Grammar, ConstraintError> {
     let mut compiler = Compiler { nodes: Vec::new(), source };
@@ -131,7 +132,9 @@ impl Compiler<'_> {
         self.only_of_kinds(schema, path, &["minimum", "maximum"])?;
         let (minimum, maximum) = (schema.get("minimum"), schema.get("maximum"));
         match (minimum.map(Value::as_i64), maximum.map(Value::as_i64)) {
-            (Some(Some(low)), Some(Some(high))) if kind == "integer" && (0..=MAX_RANGE).contains(&(high.saturating_sub(low))) => {
+            (Some(Some(low)), Some(Some(high)))
+                if kind == "integer" && (0..=MAX_RANGE).contains(&(high.saturating_sub(low))) =>
+            {
                 let values: Vec<Value> = (low..=high).map(Value::from).collect();
                 self.spellings(&values, path)
             }
@@ -181,8 +184,16 @@ impl Compiler<'_> {
     fn only_of_kinds(&self, schema: &Value, path: &str, known: &[&str]) -> Result<(), ConstraintError> {
         if schema.get("type").is_some_and(Value::is_array) {
             let all = [
-                "items", "minItems", "maxItems", "properties", "minLength", "maxLength", "minimum", "maximum",
-                "x-lectern-quote", "x-lectern-optional",
+                "items",
+                "minItems",
+                "maxItems",
+                "properties",
+                "minLength",
+                "maxLength",
+                "minimum",
+                "maximum",
+                "x-lectern-quote",
+                "x-lectern-optional",
             ];
             return self.only(schema, path, &all);
         }

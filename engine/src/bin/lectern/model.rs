@@ -125,7 +125,10 @@ fn info(folder: &Path) -> anyhow::Result<()> {
     writeln!(out, "chat template   {}", template(folder)?.name())?;
     writeln!(out, "digest          {}", model.digest())?;
     if card.interim {
-        writeln!(out, "This model stands in until Lectern's own is trained: for trying the program, not for relying on.")?;
+        writeln!(
+            out,
+            "This model stands in until Lectern's own is trained: for trying the program, not for relying on."
+        )?;
     }
     Ok(())
 }
