@@ -1,5 +1,18 @@
 //! Values in normal form: dates, durations, amounts, percentages, parties; and the rules that find them in text.
 
+pub mod dates;
+pub mod decimal;
+pub mod durations;
+pub mod money;
+pub mod parties;
+pub mod tokens;
+
+use crate::tasks::FieldType;
+use crate::text::Span;
+pub use dates::find_dates;
+pub use durations::find_durations;
+pub use money::{find_money, find_numbers, find_percents};
+pub use parties::{find_parties, party_name};
 use serde::{Deserialize, Serialize};
 
 /// A value in normal form.
@@ -50,4 +63,50 @@ pub enum Value {
         /// The text.
         text: String,
     },
+}
+
+/// A value found in a text by rules.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Found {
+    /// Where it stands in the text that was searched.
+    pub span: Span,
+    /// What it means.
+    pub value: Value,
+    /// What a person should know: the form can be read in two ways, words and digits disagree.
+    pub note: Option<String>,
+}
+
+/// All values of the kind `kind` that rules find in `text`, in order. Kinds without rules (text, clause, flag) give none.
+pub fn find(kind: FieldType, text: &str) -> Vec<Found> {
+    match kind {
+        FieldType::Date => find_dates(text),
+        FieldType::Duration => find_durations(text),
+        FieldType::Money => find_money(text),
+        FieldType::Percent => find_percents(text),
+        FieldType::Number => find_numbers(text),
+        FieldType::Party => find_parties(text),
+        FieldType::Text | FieldType::Clause | FieldType::Flag => Vec::new(),
+    }
+}
+
+/// The first value of the kind `kind` in `text`; `None` where rules find none.
+pub fn normalise(kind: FieldType, text: &str) -> Option<Found> {
+    find(kind, text).into_iter().next()
+}
+
+impl std::fmt::Display for Value {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Value::Date { iso } => write!(f, "{iso}"),
+            Value::Duration { count, unit } => {
+                write!(f, "{count} {}{}", unit.replace('_', " "), if *count == 1 { "" } else { "s" })
+            }
+            Value::Money { amount, currency } => write!(f, "{currency} {amount}"),
+            Value::Percent { amount } => write!(f, "{amount} %"),
+            Value::Number { amount } => write!(f, "{amount}"),
+            Value::Party { name } => write!(f, "{name}"),
+            Value::Flag { yes } => write!(f, "{}", if *yes { "yes" } else { "no" }),
+            Value::Text { text } => write!(f, "{text}"),
+        }
+    }
 }

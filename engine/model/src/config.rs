@@ -247,7 +247,7 @@ impl Config {
         Config::parse(text, Path::new("config"))
     }
 
-    fn parse(text: &str, path: &Path) -> Result<Config, ConfigError> {
+    pub(crate) fn parse(text: &str, path: &Path) -> Result<Config, ConfigError> {
         let raw: RawConfig =
             serde_json::from_str(text).map_err(|source| ConfigError::Parse { path: path.to_owned(), source })?;
         raw.check()

@@ -3,6 +3,8 @@
 //! Axes used throughout: B batch (always 1 here), T tokens, H query heads, G key/value heads, D head dimension,
 //! C hidden size, E experts, V vocabulary. Formulas are those of `ARCHITECTURE.md`, section "The model".
 
+#![deny(unsafe_code)]
+
 pub mod attention;
 pub mod block;
 pub mod chat;

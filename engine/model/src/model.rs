@@ -1,16 +1,24 @@
 //! The whole model: embedding, layers, final norm, head. Weights are shared and read-only; state is passed in.
 
+mod build;
+
 use std::path::Path;
 use std::sync::Arc;
 
+use candle_core::{Device, Tensor};
+
+use crate::attention::softmax::Rotations;
+use crate::block::Block;
 use crate::config::Config;
-use crate::error::{LoadError, ModelError};
-use crate::state::State;
+use crate::error::{ConfigError, LoadError, ModelError};
+use crate::layers::{Linear, RmsNorm, to_values, with_values};
+use crate::state::{LayerState, State};
+use crate::weights::WeightFiles;
 
 /// How a forward pass is made; never what it computes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ModelOptions {
-    /// Most tokens computed at once. More is faster and takes more memory.
+    /// Most tokens computed at once; 0 counts as 1. More is faster and takes more memory.
     pub chunk: usize,
 }
 
@@ -24,12 +32,19 @@ impl Default for ModelOptions {
 #[derive(Clone, Debug)]
 pub struct Model {
     inner: Arc<Inner>,
+    options: ModelOptions,
 }
 
 #[derive(Debug)]
 struct Inner {
     config: Config,
     digest: String,
+    /// `[V, C]`.
+    embedding: Tensor,
+    blocks: Vec<Block>,
+    norm: RmsNorm,
+    /// `[V, C]`; the embedding itself where the two are tied.
+    head: Linear,
 }
 
 /// Which rows of logits a forward pass should compute.
@@ -52,6 +67,14 @@ pub struct Logits {
     pub vocab: usize,
     /// `rows * vocab` values.
     pub values: Vec<f32>,
+}
+
+impl Logits {
+    /// One row, `[V]`.
+    #[must_use]
+    pub fn row(&self, index: usize) -> Option<&[f32]> {
+        self.values.chunks_exact(self.vocab.max(1)).nth(index)
+    }
 }
 
 /// What a forward pass went through, for parity tests and inspection.
@@ -78,9 +101,20 @@ impl Model {
     ///
     /// # Errors
     /// See [`LoadError`].
-    pub fn load_with(dir: &Path, _options: ModelOptions) -> Result<Model, LoadError> {
-        let config = Config::read(&dir.join("config.json"))?;
-        Ok(Model { inner: Arc::new(Inner { config, digest: String::new() }) })
+    pub fn load_with(dir: &Path, options: ModelOptions) -> Result<Model, LoadError> {
+        let path = dir.join("config.json");
+        let text = std::fs::read_to_string(&path).map_err(|source| ConfigError::Read { path: path.clone(), source })?;
+        let config = Config::parse(&text, &path)?;
+        let files = WeightFiles::open(dir)?;
+        let digest = files.digest(text.as_bytes());
+        let inner = files.load(|ledger| build::inner(config, digest, ledger))?;
+        Ok(Model { inner: Arc::new(inner), options })
+    }
+
+    /// The same weights, used with other options.
+    #[must_use]
+    pub fn with_options(&self, options: ModelOptions) -> Model {
+        Model { inner: Arc::clone(&self.inner), options }
     }
 
     /// The model's description.
@@ -104,22 +138,127 @@ impl Model {
     /// The state before the first token.
     #[must_use]
     pub fn new_state(&self) -> State {
-        State { positions: 0 }
+        State::new(&self.inner.config)
     }
 
-    /// Reads `tokens` (at least one) into `state` and computes the logits wanted.
+    /// Reads `tokens` (at least one) into `state` and computes the logits wanted. Long inputs are read in chunks;
+    /// how they are cut changes the result by rounding only.
     ///
     /// # Errors
     /// See [`ModelError`]; all but the last variant leave the state as it was.
-    pub fn forward(&self, tokens: &[u32], _state: &mut State, _want: Want) -> Result<Logits, ModelError> {
-        if tokens.is_empty() { Err(ModelError::NoTokens) } else { Err(ModelError::ForeignState) }
+    pub fn forward(&self, tokens: &[u32], state: &mut State, want: Want) -> Result<Logits, ModelError> {
+        self.check(tokens, state)?;
+        state.half_written = true;
+        let mut values = Vec::new();
+        let chunks = tokens.chunks(self.options.chunk.max(1));
+        let last = chunks.len() - 1;
+        for (index, chunk) in chunks.enumerate() {
+            let hidden = self.inner.embed(chunk)?;
+            let hidden = self.inner.read(hidden, state, |_, _| Ok(()), false)?;
+            match want {
+                Want::All => values.extend(self.inner.logits(&hidden)?),
+                Want::Last if index == last => {
+                    let row = hidden.narrow(0, chunk.len() - 1, 1)?;
+                    values = self.inner.logits(&row)?;
+                }
+                Want::Last | Want::None => {}
+            }
+        }
+        state.half_written = false;
+        let vocab = self.inner.config.vocab_size;
+        Ok(Logits { rows: values.len() / vocab, vocab, values })
     }
 
-    /// [`Model::forward`] with everything kept that parity tests look at.
+    /// [`Model::forward`] in one piece, with everything kept that parity tests look at.
     ///
     /// # Errors
     /// As [`Model::forward`].
-    pub fn forward_traced(&self, _tokens: &[u32], _state: &mut State) -> Result<Trace, ModelError> {
-        Err(ModelError::NoTokens)
+    pub fn forward_traced(&self, tokens: &[u32], state: &mut State) -> Result<Trace, ModelError> {
+        self.check(tokens, state)?;
+        state.half_written = true;
+        let embedded = self.inner.embed(tokens)?;
+        let mut hidden = vec![to_values(&embedded)?];
+        let mut router_logits = Vec::new();
+        let keep = |output: &Tensor, router: &Tensor| {
+            hidden.push(to_values(output)?);
+            router_logits.push(to_values(router)?);
+            Ok(())
+        };
+        let output = self.inner.read(embedded, state, keep, true)?;
+        if let Some(last) = hidden.last_mut() {
+            *last = to_values(&self.inner.norm.forward(&output)?)?;
+        }
+        let values = self.inner.logits(&output)?;
+        state.half_written = false;
+        let logits = Logits { rows: tokens.len(), vocab: self.inner.config.vocab_size, values };
+        Ok(Trace { logits, hidden, router_logits })
+    }
+
+    /// Everything that can be refused before the state is touched.
+    fn check(&self, tokens: &[u32], state: &State) -> Result<(), ModelError> {
+        let config = &self.inner.config;
+        if tokens.is_empty() {
+            return Err(ModelError::NoTokens);
+        }
+        let known = |&token: &u32| usize::try_from(token).is_ok_and(|token| token < config.vocab_size);
+        if let Some((index, &token)) = tokens.iter().enumerate().find(|(_, token)| !known(token)) {
+            return Err(ModelError::UnknownToken { token, index, vocab_size: config.vocab_size });
+        }
+        if state.half_written {
+            return Err(ModelError::HalfWrittenState);
+        }
+        if !state.fits(config) {
+            return Err(ModelError::ForeignState);
+        }
+        if tokens.len() > config.context_length.saturating_sub(state.positions) {
+            let (positions, context_length) = (state.positions, config.context_length);
+            return Err(ModelError::ContextExceeded { positions, tokens: tokens.len(), context_length });
+        }
+        Ok(())
+    }
+}
+
+impl Inner {
+    /// Rows of the embedding, `[T, C]`. Tokens are known to be in the vocabulary.
+    fn embed(&self, tokens: &[u32]) -> candle_core::Result<Tensor> {
+        let width = self.config.hidden_size;
+        let mut rows = Vec::with_capacity(tokens.len() * width);
+        with_values(&self.embedding, |table| {
+            for &token in tokens {
+                let at = token as usize * width;
+                rows.extend_from_slice(&table[at..at + width]);
+            }
+        })?;
+        Tensor::from_vec(rows, (tokens.len(), width), &Device::Cpu)
+    }
+
+    /// All layers over the next T tokens, `[T, C]` to `[T, C]`, and the state moved on by T. `keep` is given the
+    /// output and (if `trace`) the router logits of each layer.
+    fn read(
+        &self,
+        mut hidden: Tensor,
+        state: &mut State,
+        mut keep: impl FnMut(&Tensor, &Tensor) -> candle_core::Result<()>,
+        trace: bool,
+    ) -> candle_core::Result<Tensor> {
+        let config = &self.config;
+        let tokens = hidden.dim(0)?;
+        let rotations = if state.layers.iter().any(|layer| matches!(layer, LayerState::Softmax(_))) {
+            Rotations::new(config.rotary_dim, config.rope_theta, state.positions, tokens)
+        } else {
+            Rotations::new(config.rotary_dim, config.rope_theta, 0, 0)
+        };
+        let mut router_logits = Tensor::zeros(0, candle_core::DType::F32, &Device::Cpu)?;
+        for (block, layer) in self.blocks.iter().zip(&mut state.layers) {
+            hidden = block.forward(&hidden, &rotations, layer, trace.then_some(&mut router_logits))?;
+            keep(&hidden, &router_logits)?;
+        }
+        state.positions += tokens;
+        Ok(hidden)
+    }
+
+    /// Final norm and head, `[T, C]` to `T * V` values.
+    fn logits(&self, hidden: &Tensor) -> candle_core::Result<Vec<f32>> {
+        to_values(&self.head.forward(&self.norm.forward(hidden)?)?)
     }
 }

@@ -1,2 +1,9 @@
 //! The command line.
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    match lectern_engine::worker::run_if_worker(std::env::args_os()) {
+        Some(code) => code,
+        None => ExitCode::SUCCESS,
+    }
+}

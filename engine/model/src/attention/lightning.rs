@@ -1,1 +1,285 @@
-//! (being written)
+//! Lightning attention: linear attention with one constant decay per head and a state of fixed size (spec 1.3).
+//!
+//! `S_t = lambda S_{t-1} + k_t v_t^T`, `o_t = q_t^T S_t`, with `lambda = exp(-s_h f_l)`. Three ways compute the same:
+//! [`naive`] token by token as written, [`chunked`] with matrix products over blocks, [`step`] for few tokens.
+
+use candle_core::{Device, Result, Tensor};
+use rayon::prelude::*;
+
+use crate::layers::kernels::{add_scaled, map, sigmoid, silu, vectorized};
+use crate::layers::{Linear, RmsNorm, modify, multiply_activated, to_values, with_values};
+use crate::state::LinearState;
+
+/// Tokens of a block. Any size gives the same result; this one keeps the work inside a block below the projections.
+pub const BLOCK: usize = 64;
+/// Tokens up to which going token by token beats blocks.
+const FEW_TOKENS: usize = 8;
+
+/// ALiBi slopes `s_h` of H heads: `2^(-8h/H)` for a power of two, else those of the next lower power followed by
+/// every second slope of the next higher one (spec 1.3, step 3).
+#[must_use]
+pub fn slopes(heads: usize) -> Vec<f64> {
+    if heads.is_power_of_two() {
+        return (1..=heads).map(|h| (-8.0 * h as f64 / heads as f64).exp2()).collect();
+    }
+    let higher = heads.next_power_of_two();
+    let lower = higher / 2;
+    let mut all = slopes(lower);
+    all.extend(slopes(higher).into_iter().step_by(2).take(heads - lower));
+    all
+}
+
+/// Layer factor `f_l = 1 - l/(L-1) + 1e-5`, counted over all layers; `1 + 1e-5` for a single layer.
+#[must_use]
+pub fn layer_factor(layer: usize, layers: usize) -> f64 {
+    if layers <= 1 { 1.0 + 1e-5 } else { 1.0 - layer as f64 / (layers - 1) as f64 + 1e-5 }
+}
+
+/// Powers of each head's decay.
+///
+/// The mask inside a block is `lambda^(i-j)`, read from here by difference. It is never made as
+/// `exp(-g i) * exp(+g j)`: at layer 0, head 1 and 256 tokens the second factor overflows f32.
+#[derive(Clone, Debug)]
+pub struct Decay {
+    powers: Vec<Vec<f32>>,
+    block: usize,
+}
+
+impl Decay {
+    /// Decay of layer `layer` of `layers`, for blocks of at most `block` tokens.
+    #[must_use]
+    pub fn new(heads: usize, layer: usize, layers: usize, block: usize) -> Decay {
+        let factor = layer_factor(layer, layers);
+        let powers = slopes(heads)
+            .into_iter()
+            .map(|slope| (0..=block).map(|n| (-slope * factor * n as f64).exp() as f32).collect())
+            .collect();
+        Decay { powers, block }
+    }
+
+    /// Number of heads.
+    #[must_use]
+    pub fn heads(&self) -> usize {
+        self.powers.len()
+    }
+
+    /// `lambda^0 ..= lambda^block` of a head.
+    fn of(&self, head: usize) -> &[f32] {
+        &self.powers[head]
+    }
+}
+
+/// Fused queries, keys and values of T tokens after their activation: `[T, H, 3, D]`, so that the row of a token
+/// holds `q_h | k_h | v_h` head by head (not all queries first).
+#[derive(Clone, Copy, Debug)]
+pub struct Fused<'a> {
+    values: &'a [f32],
+    heads: usize,
+    dim: usize,
+}
+
+impl<'a> Fused<'a> {
+    /// `values`: `[T, H, 3, D]`.
+    #[must_use]
+    pub fn new(values: &'a [f32], heads: usize, dim: usize) -> Fused<'a> {
+        debug_assert_eq!(values.len() % (3 * heads * dim), 0);
+        Fused { values, heads, dim }
+    }
+
+    /// T.
+    #[must_use]
+    pub fn tokens(&self) -> usize {
+        self.values.len() / (3 * self.heads * self.dim)
+    }
+
+    /// Query, key and value of one head at one token, `[D]` each.
+    #[inline(always)]
+    fn at(&self, token: usize, head: usize) -> (&'a [f32], &'a [f32], &'a [f32]) {
+        let from = (token * self.heads + head) * 3 * self.dim;
+        let (q, rest) = self.values[from..from + 3 * self.dim].split_at(self.dim);
+        let (k, v) = rest.split_at(self.dim);
+        (q, k, v)
+    }
+}
+
+/// The recurrence exactly as written, in plain loops: the twin the fast ways are held to.
+///
+/// `state`: `[H, Dk, Dv]`, updated; the result is `[T, H, D]`.
+///
+/// # Errors
+/// None; the type is that of its twins.
+pub fn naive(fused: Fused<'_>, decay: &Decay, state: &mut [f32]) -> Result<Vec<f32>> {
+    let (heads, dim) = (fused.heads, fused.dim);
+    let mut out = vec![0f32; fused.tokens() * heads * dim];
+    for t in 0..fused.tokens() {
+        for h in 0..heads {
+            let (q, k, v) = fused.at(t, h);
+            let lambda = decay.of(h)[1];
+            for i in 0..dim {
+                for j in 0..dim {
+                    let s = &mut state[(h * dim + i) * dim + j];
+                    *s = lambda * *s + k[i] * v[j];
+                    out[(t * heads + h) * dim + j] += q[i] * *s;
+                }
+            }
+        }
+    }
+    Ok(out)
+}
+
+/// The recurrence for few tokens: heads in parallel, update and query in one pass over the state.
+///
+/// `state`: `[H, Dk, Dv]`, updated; the result is `[T, H, D]`.
+///
+/// # Errors
+/// None; the type is that of its twins.
+pub fn step(fused: Fused<'_>, decay: &Decay, state: &mut [f32]) -> Result<Vec<f32>> {
+    let (heads, dim, tokens) = (fused.heads, fused.dim, fused.tokens());
+    let per_head: Vec<Vec<f32>> = state
+        .par_chunks_exact_mut(dim * dim)
+        .enumerate()
+        .map(|(h, state)| {
+            let lambda = decay.of(h)[1];
+            let mut out = vec![0f32; tokens * dim];
+            vectorized(|| {
+                for (t, out) in out.chunks_exact_mut(dim).enumerate() {
+                    let (q, k, v) = fused.at(t, h);
+                    for ((row, &k), &q) in state.chunks_exact_mut(dim).zip(k).zip(q) {
+                        for ((s, &v), out) in row.iter_mut().zip(v).zip(out.iter_mut()) {
+                            *s = lambda * *s + k * v;
+                            *out += q * *s;
+                        }
+                    }
+                }
+            });
+            out
+        })
+        .collect();
+    Ok(interleave(&per_head, tokens, heads, dim))
+}
+
+/// Blocks of at most `decay`'s size: inside a block a masked product, between blocks the state (spec 1.3, step 5).
+///
+/// `state`: `[H, Dk, Dv]`, updated; the result is `[T, H, D]`.
+///
+/// # Errors
+/// The numeric library refused.
+pub fn chunked(fused: Fused<'_>, decay: &Decay, state: &mut [f32]) -> Result<Vec<f32>> {
+    let (heads, dim, tokens) = (fused.heads, fused.dim, fused.tokens());
+    let per_head: Vec<Vec<f32>> = state
+        .par_chunks_exact_mut(dim * dim)
+        .enumerate()
+        .map(|(h, state)| {
+            let mut out = Vec::with_capacity(tokens * dim);
+            let mut start = 0;
+            while start < tokens {
+                let size = decay.block.min(tokens - start);
+                out.extend(one_block(fused, h, start, size, decay.of(h), state)?);
+                start += size;
+            }
+            Ok(out)
+        })
+        .collect::<Result<_>>()?;
+    Ok(interleave(&per_head, tokens, heads, dim))
+}
+
+/// One head over tokens `start..start + size`; `powers[n] = lambda^n`. Returns `[size, D]`.
+fn one_block(
+    fused: Fused<'_>,
+    head: usize,
+    start: usize,
+    size: usize,
+    powers: &[f32],
+    state: &mut [f32],
+) -> Result<Vec<f32>> {
+    let dim = fused.dim;
+    let mut gathered = [(); 5].map(|()| Vec::with_capacity(size * dim));
+    let [q, k, v, q_decayed, k_decayed] = &mut gathered;
+    for i in 0..size {
+        let (query, key, value) = fused.at(start + i, head);
+        q.extend_from_slice(query);
+        k.extend_from_slice(key);
+        v.extend_from_slice(value);
+        q_decayed.extend(query.iter().map(|x| x * powers[i + 1]));
+        k_decayed.extend(key.iter().map(|x| x * powers[size - 1 - i]));
+    }
+    let [q, k, v, q_decayed, k_decayed] = gathered.map(|values| Tensor::from_vec(values, (size, dim), &Device::Cpu));
+    let v = v?;
+    let scores = q?.matmul(&k?.t()?)?;
+    modify(&scores, |scores| {
+        for (i, row) in scores.chunks_exact_mut(size).enumerate() {
+            let (seen, hidden) = row.split_at_mut(i + 1);
+            for (score, power) in seen.iter_mut().zip(powers[..=i].iter().rev()) {
+                *score *= power;
+            }
+            hidden.fill(0.0);
+        }
+    })?;
+    let inside = scores.matmul(&v)?;
+    let before = q_decayed?.matmul(&Tensor::from_slice(state, (dim, dim), &Device::Cpu)?)?;
+    with_values(&k_decayed?.t()?.matmul(&v)?, |update| {
+        for (s, update) in state.iter_mut().zip(update) {
+            *s = powers[size] * *s + update;
+        }
+    })?;
+    let mut out = to_values(&inside)?;
+    with_values(&before, |before| vectorized(|| add_scaled(&mut out, 1.0, before)))?;
+    Ok(out)
+}
+
+/// `H` times `[T, D]` to `[T, H, D]`.
+fn interleave(per_head: &[Vec<f32>], tokens: usize, heads: usize, dim: usize) -> Vec<f32> {
+    let mut out = Vec::with_capacity(tokens * heads * dim);
+    for t in 0..tokens {
+        for head in per_head {
+            out.extend_from_slice(&head[t * dim..(t + 1) * dim]);
+        }
+    }
+    out
+}
+
+/// One lightning attention layer.
+#[derive(Clone, Debug)]
+pub struct LightningAttention {
+    qkv_proj: Linear,
+    output_gate: Linear,
+    norm: RmsNorm,
+    out_proj: Linear,
+    decay: Decay,
+    dim: usize,
+}
+
+impl LightningAttention {
+    /// From `qkv_proj` `[H*3*D, C]`, `output_gate` `[H*D, C]`, `norm` over `H*D`, `out_proj` `[C, H*D]`.
+    #[must_use]
+    pub fn new(
+        qkv_proj: Linear,
+        output_gate: Linear,
+        norm: RmsNorm,
+        out_proj: Linear,
+        decay: Decay,
+        dim: usize,
+    ) -> LightningAttention {
+        LightningAttention { qkv_proj, output_gate, norm, out_proj, decay, dim }
+    }
+
+    /// Attention of T tokens that follow those in `state`. `x`: `[T, C]`, the result likewise.
+    ///
+    /// # Errors
+    /// The numeric library refused.
+    pub fn forward(&self, x: &Tensor, state: &mut LinearState) -> Result<Tensor> {
+        let heads = self.decay.heads();
+        let fused = self.qkv_proj.forward(x)?;
+        modify(&fused, |values| map(values, silu))?;
+        let tokens = fused.dim(0)?;
+        let attended = with_values(&fused, |values| {
+            let fused = Fused::new(values, heads, self.dim);
+            let attend = if tokens <= FEW_TOKENS { step } else { chunked };
+            attend(fused, &self.decay, state.values_mut())
+        })??;
+        let normed = self.norm.forward(&Tensor::from_vec(attended, (tokens, heads * self.dim), x.device())?)?;
+        let gate = self.output_gate.forward(x)?;
+        multiply_activated(&gate, &normed, sigmoid)?;
+        self.out_proj.forward(&gate)
+    }
+}

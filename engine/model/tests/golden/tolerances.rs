@@ -1,0 +1,10 @@
+//! How far results may lie from what they are held to. One place, so that a loosened gate is seen.
+
+/// Logits against the reference, absolute; the arg-max must be the same besides.
+pub(crate) const LOGITS: f32 = 5e-4;
+/// Hidden states, router logits and states against the reference, relative to the largest value of the tensor.
+pub(crate) const TENSORS: f32 = 1e-4;
+/// Logits of the same tokens cut into other chunks, absolute.
+pub(crate) const CHUNKS: f32 = 2e-4;
+/// A fast kernel against its plain twin, relative to the largest value.
+pub(crate) const TWINS: f32 = 2e-5;

@@ -1,0 +1,87 @@
+//! Sentences of a document as spans: what is shown around a search hit, and where an owner or a date may be said.
+
+use crate::text::{BlockKind, DocText, Span};
+
+/// Words before a full stop that do not end a sentence, in lower case.
+const ABBREVIATIONS: &[&str] = &[
+    "inc", "ltd", "co", "corp", "no", "nos", "sec", "art", "mr", "mrs", "ms", "dr", "prof", "st", "vs", "v", "e.g", "i.e", "cf",
+    "al", "jr", "sr", "fig", "para", "cl", "approx", "dept", "est", "u.s", "u.k", "u.s.a", "p", "pp", "vol", "ed", "jan", "feb",
+    "mar", "apr", "jun", "jul", "aug", "sep", "sept", "oct", "nov", "dec", "bros", "gen", "gov", "hon", "rev", "s.a", "b.v", "n.v",
+];
+
+/// The sentences of `document` in order: disjoint, trimmed, none empty, none across two blocks. Running headers are
+/// left out, since they interrupt what they stand in.
+pub fn sentences(document: &DocText) -> Vec<Span> {
+    if document.blocks.is_empty() {
+        return in_span(&document.text, Span::new(0, document.text.len()));
+    }
+    let blocks = document.blocks.iter().filter(|b| b.kind != BlockKind::RunningHeader);
+    blocks.flat_map(|b| in_span(&document.text, b.span)).collect()
+}
+
+/// The sentences of the piece `span` of `text`. Blank lines and page breaks end a sentence too.
+pub fn in_span(text: &str, span: Span) -> Vec<Span> {
+    let Some(piece) = text.get(span.range()) else { return Vec::new() };
+    let mut found = Vec::new();
+    let mut start = 0;
+    let mut chars = piece.char_indices().peekable();
+    while let Some((i, c)) = chars.next() {
+        let end = i + c.len_utf8();
+        let ends = match c {
+            '。' | '！' | '？' | '\u{c}' => true,
+            '.' | '!' | '?' | '…' => ends_sentence(piece, i, c),
+            '\n' => piece.get(end..).is_some_and(starts_with_blank_line),
+            _ => false,
+        };
+        if ends {
+            let mut close = end;
+            while let Some((j, q)) = chars.next_if(|&(_, q)| matches!(q, '"' | '\'' | '”' | '’' | ')' | ']' | '»')) {
+                close = j + q.len_utf8();
+            }
+            found.extend(trimmed(piece, start, close));
+            start = close;
+        }
+    }
+    found.extend(trimmed(piece, start, piece.len()));
+    found.into_iter().map(|s| s.shifted(span.start())).collect()
+}
+
+/// The sentence of `sentences` (sorted) that holds `offset`.
+pub fn at(sentences: &[Span], offset: usize) -> Option<Span> {
+    let i = sentences.partition_point(|s| s.end() <= offset);
+    sentences.get(i).copied().filter(|s| s.contains(offset))
+}
+
+/// Whether the mark `c` at `i` ends a sentence: white space and a beginning follow, and no abbreviation or number of a
+/// clause ("1.", "A.") stands before it.
+fn ends_sentence(piece: &str, i: usize, c: char) -> bool {
+    let rest = piece.get(i + c.len_utf8()..).unwrap_or_default();
+    let rest = rest.trim_start_matches(['"', '\'', '”', '’', ')', ']', '»']);
+    let next = rest.trim_start();
+    if next.is_empty() {
+        return true;
+    }
+    if next.len() == rest.len() || next.starts_with(char::is_lowercase) {
+        return false;
+    }
+    if c != '.' {
+        return true;
+    }
+    let before = piece.get(..i).unwrap_or_default();
+    let word = before.rsplit(|c: char| c.is_whitespace() || matches!(c, '(' | '"' | '“' | ',')).next().unwrap_or_default();
+    let alone = before.len() == word.len() || before.trim_end_matches(word).ends_with('\n');
+    let numbering = word.chars().all(|c| c.is_ascii_digit() || c == '.') || word.chars().count() == 1;
+    !(ABBREVIATIONS.contains(&word.to_lowercase().as_str())
+        || (numbering && (alone || word.chars().all(char::is_uppercase))))
+}
+
+fn starts_with_blank_line(rest: &str) -> bool {
+    rest.trim_start_matches([' ', '\t', '\r']).starts_with('\n')
+}
+
+fn trimmed(piece: &str, start: usize, end: usize) -> Option<Span> {
+    let raw = piece.get(start..end)?;
+    let from = start + (raw.len() - raw.trim_start().len());
+    let text = raw.trim();
+    (!text.is_empty()).then(|| Span::new(from, from + text.len()))
+}

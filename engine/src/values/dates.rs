@@ -1,0 +1,178 @@
+//! Dates in the forms contracts and reports use, in normal form `YYYY-MM-DD`, `YYYY-MM` or `YYYY`.
+
+use super::tokens::{Kind, Token, tokens};
+use super::{Found, Value};
+use crate::text::Span;
+use chrono::NaiveDate;
+
+/// All dates of `text`, in order, not overlapping. A number alone ("2024") is no date here. Dates in digits whose day
+/// and month could be swapped carry a note: with full stops the day is taken first, with slashes the month.
+pub fn find_dates(text: &str) -> Vec<Found> {
+    let tokens = tokens(text);
+    let mut found = Vec::new();
+    let mut i = 0;
+    while i < tokens.len() {
+        let rest = tokens.get(i..).unwrap_or_default();
+        match date_at(rest) {
+            Some((date, used)) => {
+                let span = rest.iter().take(used).map(|t| t.span).reduce(Span::union).unwrap_or(Span::new(0, 0));
+                found.push(Found { span, value: Value::Date { iso: date.iso }, note: date.note });
+                i += used.max(1);
+            }
+            None => i += 1,
+        }
+    }
+    found
+}
+
+struct Date {
+    iso: String,
+    note: Option<String>,
+}
+
+/// A date that begins with the first of `tokens`, and how many tokens it takes.
+fn date_at(tokens: &[Token<'_>]) -> Option<(Date, usize)> {
+    let first = tokens.first()?;
+    match first.kind {
+        Kind::Number => iso(tokens).or_else(|| dotted(first)).or_else(|| slashed(tokens)).or_else(|| day_month(tokens)),
+        Kind::Word => month_day(tokens).or_else(|| day_month(tokens)),
+        Kind::Mark => None,
+    }
+}
+
+/// `2024-03-15`, `2024/03/15`.
+fn iso(tokens: &[Token<'_>]) -> Option<(Date, usize)> {
+    let [y, s1, m, s2, d, ..] = tokens else { return None };
+    let sep = s1.text == s2.text && matches!(s1.text, "-" | "/") && [s1, m, s2, d].iter().all(|t| t.glued);
+    let (y, m, d) = (year(y.text)?, number(m.text, 2)?, number(d.text, 2)?);
+    sep.then(|| full(y, m, d)).flatten().map(|iso| (Date { iso, note: None }, 5))
+}
+
+/// `15.03.2024`: one number token.
+fn dotted(token: &Token<'_>) -> Option<(Date, usize)> {
+    let mut parts = token.text.split('.');
+    let (a, b, y) = (number(parts.next()?, 2)?, number(parts.next()?, 2)?, year(parts.next()?)?);
+    if parts.next().is_some() {
+        return None;
+    }
+    let (iso, swapped) = match full(y, b, a) {
+        Some(iso) => (iso, full(y, a, b)),
+        None => (full(y, a, b)?, None),
+    };
+    Some((Date { note: ambiguity(token.text, &iso, swapped.as_deref()), iso }, 1))
+}
+
+/// `3/15/2024`, `15/3/2024`, `3-15-2024`, `03/15/24`.
+fn slashed(tokens: &[Token<'_>]) -> Option<(Date, usize)> {
+    let [a, s1, b, s2, y, ..] = tokens else { return None };
+    if s1.text != s2.text || !matches!(s1.text, "/" | "-") || ![s1, b, s2, y].iter().all(|t| t.glued) {
+        return None;
+    }
+    // A further part (1/2/2024/7, a file number) makes it something else.
+    if tokens.get(5).is_some_and(|t| t.glued && matches!(t.text, "/" | "-")) {
+        return None;
+    }
+    let short = y.text.len() == 2;
+    let y = if short { number(y.text, 2).map(|n| if n < 50 { 2000 + n as i32 } else { 1900 + n as i32 })? } else { year(y.text)? };
+    let (a, b) = (number(a.text, 2)?, number(b.text, 2)?);
+    let (iso, swapped) = match full(y, a, b) {
+        Some(iso) => (iso, full(y, b, a)),
+        None => (full(y, b, a)?, None),
+    };
+    let written: String = tokens.iter().take(5).map(|t| t.text).collect();
+    let century = short.then(|| format!("“{written}” gives the year in two digits; read as {iso}."));
+    Some((Date { note: ambiguity(&written, &iso, swapped.as_deref()).or(century), iso }, 5))
+}
+
+/// `15 March 2024`, `15th day of March, 2024`, `fifth day of May 2023`.
+fn day_month(tokens: &[Token<'_>]) -> Option<(Date, usize)> {
+    let (day, mut used) = day(tokens)?;
+    for word in ["day", "of"] {
+        used += usize::from(tokens.get(used).is_some_and(|t| t.is(word)));
+    }
+    let month = month(tokens.get(used)?)?;
+    used += 1;
+    let (y, more) = year_after(tokens.get(used..)?)?;
+    Some((Date { iso: full(y, month, day)?, note: None }, used + more))
+}
+
+/// `March 15th, 2024`, `March 2024`.
+fn month_day(tokens: &[Token<'_>]) -> Option<(Date, usize)> {
+    let month = month(tokens.first()?)?;
+    let dot = usize::from(tokens.get(1).is_some_and(|t| t.text == "." && t.glued));
+    let rest = tokens.get(1 + dot..)?;
+    if let Some((day, used)) = day(rest)
+        && let Some((y, more)) = year_after(rest.get(used..)?)
+    {
+        return Some((Date { iso: full(y, month, day)?, note: None }, 1 + dot + used + more));
+    }
+    let (y, used) = year_after(rest)?;
+    Some((Date { iso: format!("{y:04}-{month:02}"), note: None }, 1 + dot + used))
+}
+
+/// A day: `15`, `15th`, `fifteenth`, `twenty-first`.
+fn day(tokens: &[Token<'_>]) -> Option<(u32, usize)> {
+    let first = tokens.first()?;
+    if first.kind == Kind::Number {
+        let day = number(first.text, 2).filter(|d| (1..=31).contains(d))?;
+        let suffix = tokens.get(1).is_some_and(|t| t.glued && ["st", "nd", "rd", "th"].iter().any(|s| t.is(s)));
+        let dot = tokens.get(1).is_some_and(|t| t.glued && t.text == ".");
+        return Some((day, 1 + usize::from(suffix || dot)));
+    }
+    if let [tens, dash, ones, ..] = tokens
+        && dash.text == "-"
+        && let Some(base) = ["twenty", "thirty"].iter().position(|w| tens.is(w))
+        && let Some(n) = ordinal(ones.text).filter(|n| *n < 10)
+    {
+        return Some((20 + base as u32 * 10 + n, 3));
+    }
+    ordinal(first.text).map(|n| (n, 1))
+}
+
+fn ordinal(word: &str) -> Option<u32> {
+    const ORDINALS: [&str; 20] = [
+        "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth", "eleventh", "twelfth",
+        "thirteenth", "fourteenth", "fifteenth", "sixteenth", "seventeenth", "eighteenth", "nineteenth", "twentieth",
+    ];
+    let word = word.to_lowercase();
+    let n = ORDINALS.iter().position(|w| *w == word).map(|i| i as u32 + 1);
+    n.or((word == "thirtieth").then_some(30))
+}
+
+/// The year after a month: `2024`, `, 2024`, `of 2024`.
+fn year_after(tokens: &[Token<'_>]) -> Option<(i32, usize)> {
+    let skip = usize::from(tokens.first().is_some_and(|t| t.text == "," || t.text == "." || t.is("of")));
+    let token = tokens.get(skip)?;
+    // "March 15, 2,000 units": a grouped number is no year, and neither is "2024%".
+    (token.kind == Kind::Number).then(|| year(token.text)).flatten().map(|y| (y, skip + 1))
+}
+
+fn year(text: &str) -> Option<i32> {
+    (text.len() == 4 && text.bytes().all(|b| b.is_ascii_digit())).then(|| text.parse().ok()).flatten().filter(|y| (1500..=2500).contains(y))
+}
+
+fn number(text: &str, most_digits: usize) -> Option<u32> {
+    (!text.is_empty() && text.len() <= most_digits && text.bytes().all(|b| b.is_ascii_digit())).then(|| text.parse().ok()).flatten()
+}
+
+/// A month's name, English or German, also cut short. English names need their capital: "may" and "march" are words.
+fn month(token: &Token<'_>) -> Option<u32> {
+    const MONTHS: [&[&str]; 12] = [
+        &["January", "Jan", "Januar", "Jänner"], &["February", "Feb", "Februar"], &["March", "Mar", "März"], &["April", "Apr"],
+        &["May", "Mai"], &["June", "Jun", "Juni"], &["July", "Jul", "Juli"], &["August", "Aug"],
+        &["September", "Sept", "Sep"], &["October", "Oct", "Oktober", "Okt"], &["November", "Nov"], &["December", "Dec", "Dezember", "Dez"],
+    ];
+    if token.kind != Kind::Word || !token.text.starts_with(char::is_uppercase) {
+        return None;
+    }
+    let wanted = token.text.to_lowercase();
+    MONTHS.iter().position(|names| names.iter().any(|n| n.to_lowercase() == wanted)).map(|i| i as u32 + 1)
+}
+
+fn full(year: i32, month: u32, day: u32) -> Option<String> {
+    NaiveDate::from_ymd_opt(year, month, day).map(|d| d.format("%Y-%m-%d").to_string())
+}
+
+fn ambiguity(written: &str, taken: &str, other: Option<&str>) -> Option<String> {
+    other.filter(|o| *o != taken).map(|o| format!("“{written}” can also be read as {o}; read as {taken}."))
+}

@@ -1,0 +1,116 @@
+//! Parties: a name without its role, its address and its law of incorporation.
+
+use super::{Found, Value};
+use crate::text::Span;
+
+/// What follows a name and does not belong to it, in lower case. The first that occurs ends the name.
+const AFTER_NAME: &[&str] = &[
+    " (\"", " (“", " (the ", " ('", " (‘", " (hereinafter", " (together", " (collectively", " (each", " (formerly", " (registered", " (company",
+    ", a ", ", an ", ", having ", ", with ", ", located ", ", incorporated ", ", organized ", ", organised ", ", duly ", ", whose ",
+    ", acting ", ", registered ", ", established ", ", and its ", ", hereinafter", ", as ", ", on behalf", ", together with",
+    " hereinafter", " located at", " having its", " with its", " with a principal", ", by and through", ", the ", " (and ", " a corporation", " a company",
+];
+/// What stands before a name and does not belong to it, in lower case.
+const BEFORE_NAME: &[&str] = &["by and between", "by and among", "by and amongst", "between", "among", "amongst", "and", "by", "with", "the parties:", "parties:"];
+/// Legal forms, in lower case and without full stops.
+const FORMS: &[&str] = &[
+    "inc", "incorporated", "ltd", "limited", "llc", "llp", "lp", "corp", "corporation", "company", "co", "plc", "gmbh", "ag", "kg", "se",
+    "sa", "sas", "sarl", "spa", "srl", "bv", "nv", "a/s", "aps", "ab", "as", "asa", "oy", "oyj", "pty", "pte", "kk", "foundation", "bank", "trust",
+    "university", "association", "partnership",
+];
+
+/// The name of a party from the words that introduce it: role, address and law of incorporation are taken away.
+/// `None` where nothing like a name is left.
+pub fn party_name(text: &str) -> Option<&str> {
+    let mut name = text.trim_matches(|c: char| c.is_whitespace() || matches!(c, ',' | ';' | ':'));
+    loop {
+        let numbered = name.trim_start_matches(|c: char| c.is_ascii_digit() || matches!(c, '(' | ')' | '.' | ' '));
+        if numbered.len() < name.len() && name.starts_with(['(', '1', '2', '3', '4']) && starts_like_name(numbered) && name.len() - numbered.len() >= 2 {
+            name = numbered;
+        }
+        // `get` also guards the boundary: a lower-cased prefix is only compared with as many bytes of the name.
+        let prefix = BEFORE_NAME.iter().find(|p| {
+            name.get(..p.len()).is_some_and(|n| n.eq_ignore_ascii_case(p))
+                && name.get(p.len()..).is_some_and(|r| r.starts_with(|c: char| c.is_whitespace() || matches!(c, ':' | '(')))
+        });
+        match prefix {
+            Some(p) => name = name.get(p.len()..).unwrap_or_default().trim_start_matches(|c: char| c.is_whitespace() || c == ':'),
+            None => break,
+        }
+    }
+    let lower = name.to_ascii_lowercase();
+    let lower = lower.replace(['\n', '\t'], " ");
+    let cut = AFTER_NAME.iter().filter_map(|mark| lower.find(mark)).min().unwrap_or(name.len());
+    let name = name.get(..cut)?.trim().trim_end_matches([',', ';', ':', '(']).trim_end();
+    let name = if name.ends_with("..") { name.trim_end_matches('.') } else { name };
+    (starts_like_name(name) && name.len() <= 120).then_some(name)
+}
+
+/// Parties that `text` introduces: names with a legal form, or names given a role in brackets (`… ("Provider")`), in
+/// order, each name once.
+pub fn find_parties(text: &str) -> Vec<Found> {
+    let mut found: Vec<Found> = Vec::new();
+    for piece in pieces(text) {
+        let Some(raw) = text.get(piece.range()) else { continue };
+        let Some(name) = party_name(raw) else { continue };
+        let role = has_role(raw);
+        if !(has_form(name) || (role && person_or_body(raw))) {
+            continue;
+        }
+        let at = piece.start() + raw.find(name).unwrap_or_default();
+        let value = Value::Party { name: one_line(name) };
+        if !found.iter().any(|f| f.value == value) {
+            found.push(Found { span: Span::new(at, at + name.len()), value, note: None });
+        }
+    }
+    found
+}
+
+/// The text cut where one party's introduction ends and the next begins.
+fn pieces(text: &str) -> Vec<Span> {
+    const CUTS: [&str; 9] = ["\n\n", ";", " and ", "\nand ", " between ", " among ", "), and", "\nbetween ", ". "];
+    let mut cuts: Vec<(usize, usize)> = CUTS.iter().flat_map(|c| text.match_indices(c).map(|(i, m)| (i, i + m.len()))).collect();
+    // A full stop after a legal form ("Inc. ") ends no piece.
+    cuts.retain(|&(i, end)| {
+        !text.get(i..end).is_some_and(|c| c == ". ") || !text.get(..i).is_some_and(|t| has_form(t.rsplit([' ', ',']).next().unwrap_or_default()))
+    });
+    cuts.sort_unstable();
+    let mut start = 0;
+    let mut found = Vec::new();
+    for (from, to) in cuts.into_iter().chain([(text.len(), text.len())]) {
+        if from > start {
+            found.push(Span::new(start, from));
+        }
+        start = to.max(start);
+    }
+    found
+}
+
+/// Whether a role in brackets follows: `("Provider")`, `(the “Company”)`.
+fn has_role(raw: &str) -> bool {
+    raw.split('(').skip(1).any(|b| b.chars().take(30).any(|c| matches!(c, '"' | '“' | '”' | '\'' | '‘')))
+}
+
+/// Whether the introduction says that it is a person or a body: a defined term like ("Agreement") alone says nothing.
+fn person_or_body(raw: &str) -> bool {
+    let lower = raw.to_lowercase();
+    [", an individual", " a corporation", "corporation", "company", "organized under", "incorporated", "organised under", "partnership", "residing at", "with its registered"]
+        .iter()
+        .any(|w| lower.contains(w))
+}
+
+fn has_form(name: &str) -> bool {
+    let words = name.split(|c: char| c.is_whitespace() || c == ',').filter(|w| !w.is_empty());
+    words.skip(usize::from(name.contains(char::is_whitespace))).any(|w| {
+        let plain: String = w.chars().filter(|c| *c != '.').collect();
+        w.starts_with(char::is_uppercase) && FORMS.contains(&plain.to_lowercase().as_str())
+    })
+}
+
+fn starts_like_name(name: &str) -> bool {
+    name.chars().next().is_some_and(|c| c.is_uppercase() || c.is_ascii_digit() || (c.is_alphabetic() && !c.is_lowercase()))
+}
+
+fn one_line(name: &str) -> String {
+    name.split_whitespace().collect::<Vec<_>>().join(" ")
+}
