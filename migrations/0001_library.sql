@@ -1,7 +1,7 @@
 -- The library: documents and their immutable texts, jobs, results with evidence, reviews.
 -- All spans are half-open byte ranges of texts.text. Times are milliseconds since 1970. Digests are lower-case hex.
 -- A migration is never edited once merged; each one sets user_version to its own number.
-PRAGMA application_id = 1279611988; -- "LECT"
+PRAGMA application_id = 1279607636; -- "LECT"
 PRAGMA user_version = 1;
 
 CREATE TABLE documents (

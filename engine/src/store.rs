@@ -307,3 +307,65 @@ fn from_word<T: DeserializeOwned>(word: String, what: &str) -> Result<T, StoreEr
 fn corrupt(what: &str, reason: String) -> StoreError {
     StoreError::Corrupt { what: what.to_owned(), reason }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The migrations as they are, and one that is to come.
+    async fn future(folder: &Path) -> Migrator {
+        for entry in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../migrations")).unwrap() {
+            let path = entry.unwrap().path();
+            std::fs::copy(&path, folder.join(path.file_name().unwrap())).unwrap();
+        }
+        let next = MIGRATIONS.iter().map(|m| m.version).max().unwrap() + 1;
+        let sql = format!("PRAGMA user_version = {next}; ALTER TABLE documents ADD COLUMN tag TEXT;");
+        std::fs::write(folder.join(format!("{next:04}_tag.sql")), sql).unwrap();
+        Migrator::new(folder).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn every_migration_sets_user_version_to_its_number() {
+        let library = tempfile::tempdir().unwrap();
+        let store = Store::open(library.path(), 1).await.unwrap();
+        store.close().await;
+        let newest = MIGRATIONS.iter().map(|m| m.version).max().unwrap();
+        assert_eq!(version(&library.path().join("lectern.db")).await.unwrap(), newest);
+    }
+
+    #[tokio::test]
+    async fn a_backup_is_made_before_a_migration_and_deleting_reaches_into_it() {
+        let (library, folder) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let sha = "b".repeat(64);
+        let store = Store::open(library.path(), 1).await.unwrap();
+        let id = store.add_importing(&sha, "a-name-to-find.txt", 1, 1).await.unwrap();
+        store.close().await;
+        drop(store);
+        let store = Store::open_with(library.path(), 77, &future(folder.path()).await).await.unwrap();
+        let backup = library.path().join("backups/lectern-v1-77.db");
+        let holds_name = || String::from_utf8_lossy(&std::fs::read(&backup).unwrap()).contains("a-name-to-find");
+        assert!(holds_name());
+        assert_eq!(version(&backup).await.unwrap(), 1);
+        assert_eq!(store.begin_removal(id).await.unwrap(), sha);
+        store.finish_removal(id, &sha).await.unwrap();
+        assert!(!holds_name());
+        store.close().await;
+        drop(store);
+        // And the older program now refuses.
+        assert!(matches!(Store::open(library.path(), 1).await, Err(OpenError::NewerSchema { found: 2, .. })));
+    }
+
+    #[tokio::test]
+    async fn a_migration_that_fails_leaves_the_library_as_it_was() {
+        let (library, folder) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        Store::open(library.path(), 1).await.unwrap().close().await;
+        future(folder.path()).await;
+        let broken = "PRAGMA user_version = 2; CREATE TABLE half (x); SELECT no_such_function();";
+        std::fs::write(folder.path().join("0002_tag.sql"), broken).unwrap();
+        let migrations = Migrator::new(folder.path()).await.unwrap();
+        let refused = Store::open_with(library.path(), 5, &migrations).await;
+        assert!(matches!(refused, Err(OpenError::Migration { backup: Some(_), .. })), "{refused:?}");
+        assert_eq!(version(&library.path().join("lectern.db")).await.unwrap(), 1);
+        assert!(Store::open(library.path(), 1).await.is_ok());
+    }
+}

@@ -86,6 +86,7 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(48))]
         #[test]
         fn every_letter_is_in_exactly_one_unit(
             paragraphs in prop::collection::vec("[a-z合é ]{0,900}|[a-z]{4000,6000}", 0..14),

@@ -20,8 +20,8 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, PoisonError};
 use tempfile::NamedTempFile;
 
-/// Bytes from the beginning that decide the format.
-const SNIFFED: u64 = 1 << 20;
+/// Bytes from the beginning that decide the format, as many as the parser looks at.
+const SNIFFED: u64 = 64 << 10;
 
 /// A file's bytes, in the library folder but not yet part of the library.
 struct Incoming {
