@@ -162,7 +162,7 @@ fn ends_between(a: &Line, b: &Line, usual: &Usual, right: f32) -> bool {
     if step.abs() < 0.35 * size && rb.x > ra.x {
         return false;
     }
-    let goes_on = !ends_sentence(&a.text) && b.text.chars().next().is_some_and(char::is_lowercase);
+    let goes_on = breaks_word(&a.text) || !ends_sentence(&a.text) && b.text.chars().next().is_some_and(char::is_lowercase);
     if step < 0.0 {
         // A new column: the sentence may go on there.
         return !goes_on;
@@ -178,6 +178,12 @@ fn ends_between(a: &Line, b: &Line, usual: &Usual, right: f32) -> bool {
     let short = ra.x + ra.w < right - 0.2 * (right - ra.x).max(1.0);
     let indented = rb.x > ra.x + 1.2 * size;
     ends_sentence(&a.text) && (short || indented) || short && !goes_on && ra.x + ra.w < right - 0.35 * (right - ra.x)
+}
+
+/// Whether a line ends inside a word: with a hyphen right after a letter or digit.
+fn breaks_word(text: &str) -> bool {
+    let mut end = text.chars().rev();
+    matches!(end.next(), Some('-' | '\u{2010}' | '\u{ad}')) && end.next().is_some_and(char::is_alphanumeric)
 }
 
 fn ends_sentence(text: &str) -> bool {
