@@ -2,8 +2,12 @@
 #![cfg(unix)]
 
 use lectern_engine::import::ParseError;
+use lectern_engine::import::pdf::Opened;
+use lectern_engine::import::raw::{RawGlyph, RawLine, RawPage};
+use lectern_engine::import::wire::{Frame, write_frame};
 use lectern_engine::import::worker::{Limits, Parser};
 use lectern_engine::progress::{Event, Silent};
+use lectern_engine::text::{Extractor, PageStatus};
 use lectern_engine::worker::WorkerProgram;
 use std::ops::ControlFlow;
 use std::os::unix::fs::PermissionsExt;
@@ -112,4 +116,34 @@ fn the_real_child_ends_when_its_input_ends() {
         assert!(begun.elapsed() < Duration::from_secs(10), "still alive");
         std::thread::sleep(Duration::from_millis(20));
     }
+}
+
+#[test]
+fn pages_read_before_a_crash_are_kept_and_the_broken_ones_are_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("a.pdf");
+    std::fs::write(&file, "%PDF-1.4").unwrap();
+    let extractor = Extractor { name: "x".into(), version: "1".into() };
+    let lines = vec![RawLine { glyphs: vec![RawGlyph { text: "kept".into(), rect: None }], font_size: 10.0, bold: false }];
+    let page = RawPage { number: 1, width: 612.0, height: 792.0, status: PageStatus::Ok, extractor: extractor.clone(), quality: 1.0, lines };
+    let mut frames = Vec::new();
+    write_frame(&mut frames, &Frame::Opened(Opened { pages: 3, title: None, extractor, notes: Vec::new() })).unwrap();
+    write_frame(&mut frames, &Frame::Page(Box::new(page), None)).unwrap();
+    std::fs::write(folder.path().join("frames"), frames).unwrap();
+    let script = format!("cat {}; kill -SEGV $$", folder.path().join("frames").display());
+    let text = parser_of(folder.path(), &script).parse_file(&file, "a.pdf", None, &mut Silent).unwrap();
+    let statuses: Vec<PageStatus> = text.pages.iter().map(|p| p.status).collect();
+    assert_eq!(statuses, [PageStatus::Ok, PageStatus::Failed, PageStatus::Failed]);
+    assert_eq!(text.slice(text.pages[0].span), Some("kept"));
+    let notes: Vec<Option<u32>> = text.notes.iter().filter(|n| n.code == "page_failed").map(|n| n.page).collect();
+    assert_eq!(notes, [Some(2), Some(3)]);
+}
+
+#[test]
+fn the_memory_limit_holds_for_the_real_child() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("a.txt");
+    std::fs::write(&file, "word ".repeat(40_000_000)).unwrap();
+    let parser = Parser { limits: Limits { memory_mb: 256, seconds: 60, page_seconds: 60 }, ..real_parser() };
+    assert_eq!(parser.parse_file(&file, "a.txt", None, &mut Silent).unwrap_err(), ParseError::OutOfMemory { limit_mb: 256 });
 }

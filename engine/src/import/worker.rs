@@ -177,7 +177,7 @@ impl Parser {
     fn cause(&self, mut child: Running, errors: Tail) -> ParseError {
         let status = child.0.wait();
         let said = errors.text();
-        let out_of_memory = ["memory allocation of", "bad_alloc", "out of memory", "Out of memory", "Cannot allocate memory"];
+        let out_of_memory = ["memory allocation of", "bad_alloc", "out of memory", "Out of memory", "annot allocate memory", "failed to map segment"];
         if out_of_memory.iter().any(|words| said.contains(words)) {
             return ParseError::OutOfMemory { limit_mb: self.limits.memory_mb };
         }
@@ -284,7 +284,12 @@ pub fn serve() -> ExitCode {
     });
     match thread.map(|t| t.join()) {
         Ok(Ok(true)) => ExitCode::SUCCESS,
-        _ => ExitCode::from(5),
+        Err(e) => {
+            // No room for the thread's stack.
+            eprintln!("out of memory: {e}");
+            ExitCode::from(5)
+        }
+        _ => ExitCode::from(6),
     }
 }
 
