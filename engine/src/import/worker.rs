@@ -139,6 +139,8 @@ impl Parser {
         };
         drop(frames);
         Ok(match ended {
+            // The child does not know its limit.
+            Some(End::Failed(ParseError::OutOfMemory { .. })) => End::Broke(ParseError::OutOfMemory { limit_mb: self.limits.memory_mb }),
             Some(end) => end,
             None => End::Broke(self.cause(child, errors)),
         })
@@ -294,7 +296,10 @@ pub fn serve() -> ExitCode {
 }
 
 fn answer(request: &Request, out: &mut impl Write) -> Result<(), ParseError> {
-    let bytes = std::fs::read(&request.path).map_err(|e| ParseError::Io { path: request.path.display().to_string(), reason: e.to_string() })?;
+    let bytes = std::fs::read(&request.path).map_err(|e| match e.kind() {
+        io::ErrorKind::OutOfMemory => ParseError::OutOfMemory { limit_mb: 0 },
+        _ => ParseError::Io { path: request.path.display().to_string(), reason: e.to_string() },
+    })?;
     if request.format == Format::Pdf {
         let options = ReadOptions {
             password: request.password.as_deref(),
