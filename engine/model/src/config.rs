@@ -355,11 +355,9 @@ fn epsilon(key: &'static str, value: f64) -> Result<f64, ConfigError> {
 fn absent(key: &'static str, value: &Option<serde_json::Value>) -> Result<(), ConfigError> {
     match value {
         None => Ok(()),
-        Some(value) => Err(ConfigError::Value {
-            key,
-            value: value.to_string(),
-            expected: "only null is supported".to_owned(),
-        }),
+        Some(value) => {
+            Err(ConfigError::Value { key, value: value.to_string(), expected: "only null is supported".to_owned() })
+        }
     }
 }
 
@@ -421,7 +419,11 @@ impl RawConfig {
 
     fn check_kind(&self) -> Result<(), ConfigError> {
         if !MODEL_TYPES.contains(&self.model_type.as_str()) {
-            return Err(refuse("model_type", &self.model_type, format!("one of {} is supported", MODEL_TYPES.join(", "))));
+            return Err(refuse(
+                "model_type",
+                &self.model_type,
+                format!("one of {} is supported", MODEL_TYPES.join(", ")),
+            ));
         }
         if let Some(names) = &self.architectures
             && !names.iter().any(|name| ARCHITECTURES.contains(&name.as_str()))

@@ -144,8 +144,7 @@ fn header_end(map: &[u8]) -> usize {
 
 fn read_index(folder: &Path, path: &Path) -> Result<HashMap<String, PathBuf>, LoadError> {
     let damaged = |reason: String| LoadError::Damaged { path: path.to_owned(), reason };
-    let text =
-        std::fs::read_to_string(path).map_err(|source| LoadError::Read { path: path.to_owned(), source })?;
+    let text = std::fs::read_to_string(path).map_err(|source| LoadError::Read { path: path.to_owned(), source })?;
     let index: Index = serde_json::from_str(&text).map_err(|error| damaged(error.to_string()))?;
     if index.weight_map.is_empty() {
         return Err(damaged("its weight_map is empty".to_owned()));
@@ -162,8 +161,7 @@ fn read_index(folder: &Path, path: &Path) -> Result<HashMap<String, PathBuf>, Lo
 }
 
 fn is_derived(name: &str) -> bool {
-    name.rsplit_once('.')
-        .is_some_and(|(owner, last)| owner.ends_with(".self_attn") && DERIVED.contains(&last))
+    name.rsplit_once('.').is_some_and(|(owner, last)| owner.ends_with(".self_attn") && DERIVED.contains(&last))
 }
 
 /// The tensors not yet taken, and what went wrong so far.

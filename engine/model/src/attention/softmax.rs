@@ -97,12 +97,7 @@ struct Running {
 
 impl Running {
     fn new(rows: usize, dim: usize) -> Running {
-        Running {
-            dim,
-            largest: vec![f32::NEG_INFINITY; rows],
-            total: vec![0.0; rows],
-            sums: vec![0.0; rows * dim],
-        }
+        Running { dim, largest: vec![f32::NEG_INFINITY; rows], total: vec![0.0; rows], sums: vec![0.0; rows * dim] }
     }
 
     /// Turns a block's scores `[R, columns]` into weights in place, `seen(row)` columns of which count, and brings
@@ -201,7 +196,12 @@ pub fn streaming(queries: &[f32], cache: &KvCache, heads: Heads) -> Result<Vec<f
         .rev() // later tiles see more blocks; the longest tasks go first
         .flat_map(|i| (0..heads.key_value).map(move |head| (i * tile, head)))
         .flat_map(|(from, head)| {
-            (0..blocks).step_by(span).map(move |b| Task { from, to: tokens.min(from + tile), head, blocks: b..blocks.min(b + span) })
+            (0..blocks).step_by(span).map(move |b| Task {
+                from,
+                to: tokens.min(from + tile),
+                head,
+                blocks: b..blocks.min(b + span),
+            })
         })
         .collect();
     let parts: Vec<Running> =
@@ -239,9 +239,8 @@ impl Task {
         let first = cache.len() - tokens + self.from; // position of the first row
         let mut running = Running::new(rows, dim);
         let products = self.to - self.from > FEW_TOKENS;
-        let rows_tensor = products
-            .then(|| Tensor::from_slice(&gathered, (rows, dim), &candle_core::Device::Cpu))
-            .transpose()?;
+        let rows_tensor =
+            products.then(|| Tensor::from_slice(&gathered, (rows, dim), &candle_core::Device::Cpu)).transpose()?;
         for block in self.blocks.clone() {
             let from = block * KV_BLOCK;
             let last = first + (self.to - self.from) - 1;

@@ -220,8 +220,7 @@ pub(super) fn restore(path: &Path, model: &Model, identity: &StateIdentity) -> R
         return Err(StateError::Checksum { path: path.to_owned() });
     }
     let header = input.read_bytes(header_bytes as usize).map_err(header_end)?;
-    let header: Header =
-        serde_json::from_slice(&header).map_err(|_| StateError::Checksum { path: path.to_owned() })?;
+    let header: Header = serde_json::from_slice(&header).map_err(|_| StateError::Checksum { path: path.to_owned() })?;
     let mut state = model.new_state();
     compare(&header, &state, model, path, identity)?;
     let expected = 16 + u64::from(header_bytes) + header.value_bytes + CHECKSUM_BYTES;

@@ -96,7 +96,9 @@ pub(crate) fn largest(values: &[f32]) -> f32 {
 
 pub(crate) fn worst(left: &[f32], right: &[f32]) -> f32 {
     assert_eq!(left.len(), right.len());
-    left.iter().zip(right).fold(0f32, |m, (a, b)| if (a - b).is_nan() { f32::NAN } else { m.max((a - b).abs()) })
+    // Infinite for a value that is no number: `max` alone would lose it.
+    let distance = |(a, b): (&f32, &f32)| if (a - b).is_nan() { f32::INFINITY } else { (a - b).abs() };
+    left.iter().zip(right).map(distance).fold(0f32, f32::max)
 }
 
 /// All values within `tolerance` of the largest expected one.
