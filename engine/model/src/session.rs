@@ -3,11 +3,13 @@
 use crate::chat::split_thinking;
 use crate::constraint::{Constraint, ConstraintError, Mask};
 use crate::error::ModelError;
-use crate::model::{Model, Want};
+use crate::model::{Logits, Model, Want};
 use crate::sample::{RepetitionStop, Sampler, Sampling};
 use crate::state::State;
 use crate::tokenizer::{Decoder, Tokenizer, TokenizerError};
+use safetensors::tensor::{Dtype, TensorView};
 use std::ops::ControlFlow;
+use std::path::Path;
 
 /// Tokens fed at once between two moments in which a person can stop the work.
 const FEED_STEP: usize = 256;
@@ -297,4 +299,15 @@ impl Run {
             mean_logprob: (self.free > 0).then(|| self.logprob / self.free as f64),
         }
     }
+}
+
+/// Writes `logits` to a safetensors file as one tensor `logits` of f32 `[T, V]`, for comparison with other engines.
+///
+/// # Errors
+/// The file cannot be written.
+pub fn save_logits(logits: &Logits, path: &Path) -> std::io::Result<()> {
+    let bytes: Vec<u8> = logits.values.iter().flat_map(|v| v.to_le_bytes()).collect();
+    let view = TensorView::new(Dtype::F32, vec![logits.rows, logits.vocab], &bytes).map_err(std::io::Error::other)?;
+    let file = safetensors::serialize([("logits", view)], None).map_err(std::io::Error::other)?;
+    std::fs::write(path, file)
 }
