@@ -20,6 +20,8 @@ use std::time::{Duration, Instant};
 const FRUITLESS_ASKS: u32 = 8;
 /// Time that second opinions of one document may take in all.
 const SECOND_OPINION_BUDGET: Duration = Duration::from_secs(20);
+/// A hostile file claims millions of pages that are not there.
+const MAX_PAGES: u32 = 50_000;
 /// Share of a page that images must cover for a page with a few letters to count as a scan.
 const SCAN_SHARE: f32 = 0.3;
 /// Paths on a page without any letter from which it counts as drawn text rather than as blank.
@@ -137,6 +139,9 @@ pub fn read(bytes: &[u8], options: ReadOptions<'_>, sink: &mut dyn PageSink) -> 
     let pages = reader.lead.pages();
     if pages == 0 {
         return Err(no_pages());
+    }
+    if pages > MAX_PAGES {
+        return Err(ParseError::Damaged { reason: format!("it claims to have {pages} pages; {MAX_PAGES} are read at most") });
     }
     sink.opened(Opened { pages, title: reader.lead.title(), extractor: reader.lead.extractor(), notes })?;
     for number in options.first_page.max(1)..=pages {

@@ -139,6 +139,8 @@ impl Parser {
         };
         drop(frames);
         Ok(match ended {
+            // The child does not know its limit.
+            Some(End::Failed(ParseError::OutOfMemory { .. })) => End::Broke(ParseError::OutOfMemory { limit_mb: self.limits.memory_mb }),
             Some(end) => end,
             None => End::Broke(self.cause(child, errors)),
         })
@@ -177,7 +179,7 @@ impl Parser {
     fn cause(&self, mut child: Running, errors: Tail) -> ParseError {
         let status = child.0.wait();
         let said = errors.text();
-        let out_of_memory = ["memory allocation of", "bad_alloc", "out of memory", "Out of memory", "Cannot allocate memory"];
+        let out_of_memory = ["memory allocation of", "bad_alloc", "out of memory", "Out of memory", "annot allocate memory", "failed to map segment"];
         if out_of_memory.iter().any(|words| said.contains(words)) {
             return ParseError::OutOfMemory { limit_mb: self.limits.memory_mb };
         }
@@ -284,12 +286,20 @@ pub fn serve() -> ExitCode {
     });
     match thread.map(|t| t.join()) {
         Ok(Ok(true)) => ExitCode::SUCCESS,
-        _ => ExitCode::from(5),
+        Err(e) => {
+            // No room for the thread's stack.
+            eprintln!("out of memory: {e}");
+            ExitCode::from(5)
+        }
+        _ => ExitCode::from(6),
     }
 }
 
 fn answer(request: &Request, out: &mut impl Write) -> Result<(), ParseError> {
-    let bytes = std::fs::read(&request.path).map_err(|e| ParseError::Io { path: request.path.display().to_string(), reason: e.to_string() })?;
+    let bytes = std::fs::read(&request.path).map_err(|e| match e.kind() {
+        io::ErrorKind::OutOfMemory => ParseError::OutOfMemory { limit_mb: 0 },
+        _ => ParseError::Io { path: request.path.display().to_string(), reason: e.to_string() },
+    })?;
     if request.format == Format::Pdf {
         let options = ReadOptions {
             password: request.password.as_deref(),
