@@ -1,5 +1,7 @@
 //! What can be asked of a document that was read: summary, minutes, fields, a question. Every line carries evidence.
 
+pub mod asking;
+pub(crate) mod evidence;
 pub mod fields;
 pub mod minutes;
 pub mod pack;
@@ -8,14 +10,20 @@ pub mod question;
 pub mod result;
 pub mod summary;
 
-pub use pack::{FieldSpec, FieldType, Pack};
+pub use pack::{FieldSpec, FieldType, Pack, PackError};
 pub use result::{Claim, ClaimKind, Coverage, Evidence, MatchKind, Provenance, RunResult, SearchedNote, Status};
 
-use crate::generate::{GenerateError, Generator};
+use crate::generate::{GenerateError, Generator, ModelCard, Reading};
+use crate::reading;
 use crate::progress::Sink;
 use crate::text::{DocText, Span};
+use asking::Asking;
+use evidence::Grounds;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
+
+/// Longer questions do not fit beside the room kept for instructions.
+const MOST_QUESTION_CHARS: usize = 1_000;
 
 /// A task with its parameters, as stored with a job and a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -137,6 +145,83 @@ pub fn run(
     search: &dyn Search,
     sink: &mut dyn Sink,
 ) -> Result<RunResult, TaskError> {
-    let _ = (generator, document, label, spec, options, search, sink);
-    Err(TaskError::NoText { reason: "tasks are not built yet".into() })
+    check_request(spec)?;
+    let card = generator.card().clone();
+    let plan = reading::plan(generator, document, options.too_long)?;
+    let grounds = Grounds::new(document, search);
+    let mut asking = Asking::new(generator, sink, options.seed);
+    let mut coverage = plan.coverage;
+    let mut claims = Vec::new();
+    for (i, part) in plan.parts.iter().enumerate() {
+        let text = document.slice(part.span).unwrap_or_default();
+        asking.read(&Reading { text, label, state_dir: options.state_dir.as_deref() })?;
+        let start = part.span.start();
+        let mut found = match spec {
+            TaskSpec::Summary => {
+                let summary = summary::run(&mut asking, &grounds, part.span)?;
+                if let Some(left_out) = summary.left_out {
+                    coverage.statement = format!("{} {left_out}", coverage.statement);
+                }
+                summary.claims
+            }
+            TaskSpec::Minutes => minutes::run(&mut asking, &grounds, part.span)?,
+            TaskSpec::Fields { pack } => fields::run(&mut asking, &grounds, pack, start, part.tokens)?,
+            TaskSpec::Question { question } => question::run(&mut asking, &grounds, question, start, part.tokens)?,
+        };
+        if plan.parts.len() > 1 {
+            let name = format!("Part {} of {}", i + 1, plan.parts.len());
+            found.iter_mut().filter(|c| c.kind == ClaimKind::Headline).for_each(|c| c.label.clone_from(&name));
+        }
+        claims.extend(found);
+    }
+    let tally = asking.tally;
+    if tally.requests > 0 && tally.failed == tally.requests {
+        return Err(TaskError::AllFailed { requests: tally.requests, reason: tally.last_failure });
+    }
+    if plan.parts.len() > 1 {
+        claims = join(spec, claims);
+    }
+    Ok(RunResult { claims, coverage, provenance: provenance(&card, options.seed, tally) })
+}
+
+/// Refuses a task that asks for nothing before anything is read.
+fn check_request(spec: &TaskSpec) -> Result<(), TaskError> {
+    match spec {
+        TaskSpec::Question { question } if question.trim().is_empty() => {
+            Err(TaskError::BadRequest { reason: "the question is empty".into() })
+        }
+        TaskSpec::Question { question } if question.chars().count() > MOST_QUESTION_CHARS => {
+            Err(TaskError::BadRequest { reason: format!("the question is longer than {MOST_QUESTION_CHARS} characters") })
+        }
+        TaskSpec::Fields { pack } if pack.fields.is_empty() => {
+            Err(TaskError::BadRequest { reason: format!("the pack “{}” has no fields", pack.name) })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Joins what several parts gave, by the rule of each task. Summaries stand part by part.
+fn join(spec: &TaskSpec, claims: Vec<Claim>) -> Vec<Claim> {
+    match spec {
+        TaskSpec::Summary => claims,
+        TaskSpec::Minutes => minutes::join(claims),
+        TaskSpec::Fields { pack } => fields::join(pack, claims),
+        TaskSpec::Question { .. } => question::join(claims),
+    }
+}
+
+fn provenance(card: &ModelCard, seed: u64, tally: asking::Tally) -> Provenance {
+    Provenance {
+        model: card.name.clone(),
+        model_digest: card.digest.clone(),
+        interim: card.interim,
+        prompt_version: prompt::PROMPT_VERSION,
+        seed,
+        temperature: asking::TEMPERATURE,
+        prompt_tokens: tally.prompt_tokens,
+        generated_tokens: tally.generated_tokens,
+        cut_short: tally.cut_short,
+        read_ms: tally.read_ms,
+        answer_ms: tally.answer_ms,
+    }
 }

@@ -28,10 +28,21 @@ impl Search for PlainScan {
 /// Whether `folded` (a folded text) holds every word of `query`, in any order. A word of four letters or more also
 /// matches longer forms of itself ("terminate", "terminated") and its own form without a plural `s`.
 pub fn has_words(folded: &str, query: &str) -> bool {
-    let words: Vec<&str> = folded.split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty()).collect();
+    let (held, all) = words_held(folded, query);
+    all > 0 && held == all
+}
+
+/// How many of the words of `query` stand in `folded`, and how many words `query` has.
+pub fn words_held(folded: &str, query: &str) -> (usize, usize) {
+    let words: Vec<&str> = split_words(folded).collect();
     let query = fold(query);
-    let mut wanted = query.split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty()).peekable();
-    wanted.peek().is_some() && wanted.all(|q| words.iter().any(|w| matches_word(w, q)))
+    let wanted: Vec<&str> = split_words(&query).collect();
+    let held = wanted.iter().filter(|q| words.iter().any(|w| matches_word(w, q))).count();
+    (held, wanted.len())
+}
+
+fn split_words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty())
 }
 
 fn matches_word(word: &str, query: &str) -> bool {

@@ -1,1 +1,205 @@
-//! (being written)
+//! Fields of a pack: asked in small groups over the one reading, grounded, normalised, cross-checked by rules and search.
+
+use super::asking::Asking;
+use super::evidence::{Grounded, Grounds, one_line, strings};
+use super::pack::{FieldSpec, FieldType, Pack};
+use super::{Claim, ClaimKind, Evidence, MatchKind, Status, TaskError, prompt};
+use crate::values::{self, Found, Value as Normal};
+use serde_json::Value;
+
+/// Fields asked for in one request. A fork of the state is cheap, so the only gain of larger groups is fewer
+/// instructions to read; a model of 135M parameters answers two questions at once noticeably worse than one.
+pub const FIELDS_PER_REQUEST: usize = 1;
+/// Most tokens for one field: three quotes of 400 characters are about 300.
+const TOKENS_PER_FIELD: usize = 360;
+
+/// Asks for every field of `pack`; claims in the pack's order. `read_tokens` is what the model has read.
+pub(crate) fn run(asking: &mut Asking<'_>, grounds: &Grounds<'_>, pack: &Pack, after: usize, read_tokens: usize) -> Result<Vec<Claim>, TaskError> {
+    asking.stage("fields", &format!("Looking for {} fields", pack.fields.len()))?;
+    let mut claims = Vec::new();
+    for (i, group) in pack.fields.chunks(FIELDS_PER_REQUEST).enumerate() {
+        asking.progress(i * FIELDS_PER_REQUEST, pack.fields.len(), "fields")?;
+        let label = group.iter().map(|f| f.name.as_str()).collect::<Vec<_>>().join(", ");
+        let tokens = TOKENS_PER_FIELD * group.len();
+        let answer = asking.ask(&label, prompt::fields(group), prompt::fields_schema(group), tokens)?;
+        for field in group {
+            let found = answer.as_ref().map(|a| a.get(&field.name).filter(|v| v.get("found").is_some()));
+            match found {
+                Ok(Some(given)) => claims.extend(field_claims(grounds, field, given, after, read_tokens)),
+                Ok(None) => claims.push(failed(field, "the answer was cut before this field")),
+                Err(reason) => claims.push(failed(field, reason)),
+            }
+        }
+    }
+    asking.progress(pack.fields.len(), pack.fields.len(), "fields")?;
+    Ok(claims)
+}
+
+/// A field whose request failed: neither found nor not found, and says so.
+fn failed(field: &FieldSpec, reason: &str) -> Claim {
+    let mut claim = Grounded::default().claim(ClaimKind::Field, &field.name, String::new());
+    claim.checks.push(format!("The model gave no usable answer for this field: {reason}. Run the task again."));
+    claim
+}
+
+fn field_claims(grounds: &Grounds<'_>, field: &FieldSpec, given: &Value, after: usize, read_tokens: usize) -> Vec<Claim> {
+    let found = given.get("found").and_then(Value::as_bool).unwrap_or(false);
+    if !found {
+        let mut claim = Grounded::default().claim(ClaimKind::Field, &field.name, String::new());
+        claim.status = Status::NotFound;
+        claim.searched = Some(grounds.searched(field.queries(), false, read_tokens));
+        return vec![claim];
+    }
+    let grounded = grounds.ground(strings(given, "quotes"), after);
+    if grounded.evidence.is_empty() {
+        let text = grounded.unlocated.first().map(|q| one_line(q)).unwrap_or_default();
+        let mut claim = grounded.claim(ClaimKind::Field, &field.name, text);
+        claim.checks.push("The model says that the document has this, but gave no passage that stands in it.".to_owned());
+        return vec![claim];
+    }
+    let mut claims = valued(field, grounded);
+    for claim in &mut claims {
+        claim.checks.extend(cross_check(grounds, field, claim));
+    }
+    claims
+}
+
+/// One claim, or one for each value where the field may have many. Each holds the passages its value stands in.
+fn valued(field: &FieldSpec, grounded: Grounded) -> Vec<Claim> {
+    let rules = matches!(
+        field.kind,
+        FieldType::Date | FieldType::Duration | FieldType::Money | FieldType::Percent | FieldType::Number | FieldType::Party
+    );
+    if !rules {
+        return if field.many { one_each(field, grounded) } else { vec![as_passage(field, grounded)] };
+    }
+    // Distinct values in the order of the quotes, each with the passages that have it.
+    let mut values: Vec<(Found, String, Vec<Evidence>)> = Vec::new();
+    for evidence in &grounded.evidence {
+        for found in values::find(field.kind, &evidence.quote) {
+            let said = one_line(evidence.quote.get(found.span.range()).unwrap_or_default());
+            match values.iter_mut().find(|(v, _, _)| v.value == found.value) {
+                Some((_, _, passages)) if passages.contains(evidence) => {}
+                Some((_, _, passages)) => passages.push(evidence.clone()),
+                None => values.push((found, said, vec![evidence.clone()])),
+            }
+        }
+    }
+    let several = values.len();
+    if several == 0 {
+        let mut claim = as_passage(field, grounded);
+        claim.checks.push(format!("No rule finds a value of this kind ({}) in this passage: check it by reading.", field.kind.word()));
+        return vec![claim];
+    }
+    let taken = if field.many { several } else { 1 };
+    let others: Vec<String> = values.iter().skip(taken).map(|(v, _, _)| v.value.to_string()).collect();
+    let unlocated = grounded.unlocated;
+    let claims = values.into_iter().take(taken).map(|(found, said, evidence)| {
+        let mut claim = Grounded { evidence, unlocated: unlocated.clone() }.claim(ClaimKind::Field, &field.name, said);
+        claim.value = Some(found.value);
+        claim.checks.extend(found.note);
+        if !others.is_empty() {
+            claim.checks.push(format!("The quoted passages also hold: {}.", others.join(", ")));
+        }
+        claim
+    });
+    claims.collect()
+}
+
+fn as_passage(field: &FieldSpec, grounded: Grounded) -> Claim {
+    let passage = grounded.evidence.first().map(|e| one_line(&e.quote)).unwrap_or_default();
+    let flag = field.kind == FieldType::Flag;
+    let mut claim = grounded.claim(ClaimKind::Field, &field.name, if flag { "Yes".to_owned() } else { passage });
+    claim.value = flag.then_some(Normal::Flag { yes: true });
+    claim
+}
+
+fn one_each(field: &FieldSpec, grounded: Grounded) -> Vec<Claim> {
+    let unlocated = grounded.unlocated;
+    let each = grounded.evidence.into_iter().map(|e| Grounded { evidence: vec![e], unlocated: unlocated.clone() });
+    each.map(|g| as_passage(field, g)).collect()
+}
+
+/// What rules and search say about a found value.
+fn cross_check(grounds: &Grounds<'_>, field: &FieldSpec, claim: &Claim) -> Vec<String> {
+    let mut checks = Vec::new();
+    if let Some(e) = claim.evidence.iter().find(|e| e.occurrences > 1) {
+        checks.push(format!("The same words stand in {} places.", e.occurrences));
+    }
+    let queries = field.queries();
+    let beside = claim.evidence.iter().any(|e| {
+        let around = grounds.document.slice(grounds.around(e.span)).unwrap_or_default();
+        let heading = grounds.document.section_at(e.span.start()).and_then(|s| grounds.document.slice(s.heading));
+        let folded = crate::ground::fold::fold(&format!("{around} {}", heading.unwrap_or_default()));
+        queries.iter().any(|q| crate::ground::scan::has_words(&folded, q))
+    });
+    if !beside && !matches!(field.kind, FieldType::Party) {
+        checks.push(format!("None of the words searched for stands in or beside this passage ({}).", queries.join(", ")));
+    }
+    if let Some(value) = &claim.value {
+        checks.extend(other_values(grounds, field, value, &queries));
+    }
+    checks
+}
+
+/// Another value of the same kind in a sentence that holds a keyword: it may be the one that was meant.
+fn other_values(grounds: &Grounds<'_>, field: &FieldSpec, value: &Normal, queries: &[String]) -> Option<String> {
+    if field.many || field.kind == FieldType::Party {
+        return None;
+    }
+    let mut others: Vec<String> = Vec::new();
+    for query in queries {
+        for hit in grounds.hits(query, false) {
+            let Some(evidence) = grounds.evidence(hit, MatchKind::Exact, 1) else { continue };
+            for found in values::find(field.kind, &evidence.quote).into_iter().filter(|f| f.value != *value) {
+                let other = format!("{} ({})", found.value, grounds.place(hit));
+                if others.len() < 3 && !others.contains(&other) {
+                    others.push(other);
+                }
+            }
+        }
+    }
+    (!others.is_empty()).then(|| format!("Near the words searched for, the document also has: {}.", others.join(", ")))
+}
+
+/// Joins the claims of several parts: a field found in any part is found; it is not found only where no part has it.
+pub(crate) fn join(pack: &Pack, claims: Vec<Claim>) -> Vec<Claim> {
+    let mut joined: Vec<Claim> = Vec::new();
+    for field in &pack.fields {
+        let of_field: Vec<&Claim> = claims.iter().filter(|c| c.label == field.name).collect();
+        let best = [Status::Verified, Status::Fuzzy].iter().any(|s| of_field.iter().any(|c| c.status == *s));
+        let failed = of_field.iter().any(|c| c.status == Status::Unsupported);
+        for claim in of_field {
+            let keep = match claim.status {
+                Status::Verified | Status::Fuzzy => true,
+                Status::Unsupported => !best,
+                Status::NotFound => !best && !failed,
+            };
+            if !keep {
+                continue;
+            }
+            // One "not found" for all parts, with what all of them read; one claim for the same value.
+            let same = joined.iter_mut().find(|c| {
+                c.label == claim.label && c.status == claim.status && c.text == claim.text && c.value == claim.value
+            });
+            match same {
+                Some(first) => merge(first, claim),
+                None => joined.push(claim.clone()),
+            }
+        }
+    }
+    joined
+}
+
+fn merge(into: &mut Claim, from: &Claim) {
+    let new: Vec<Evidence> = from.evidence.iter().filter(|e| !into.evidence.iter().any(|i| i.span == e.span)).cloned().collect();
+    into.evidence.extend(new);
+    if let (Some(a), Some(b)) = (&mut into.searched, &from.searched) {
+        a.read_tokens += b.read_tokens;
+    }
+    for check in &from.checks {
+        if !into.checks.contains(check) {
+            into.checks.push(check.clone());
+        }
+    }
+}

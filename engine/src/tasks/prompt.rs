@@ -1,1 +1,157 @@
-//! (being written)
+//! The words put to the model, and the JSON it must answer with. Nothing of a document is ever part of an instruction.
+
+use super::pack::{FieldSpec, FieldType};
+use serde_json::{Map, Value, json};
+
+/// Version of everything in this file; kept with each result. Raise it when any wording or shape changes.
+pub const PROMPT_VERSION: u32 = 1;
+
+/// Shortest and longest quote in characters: shorter ones say too little to be found, longer ones repeat the document.
+const QUOTE_CHARS: (u64, u64) = (20, 400);
+
+/// Asks for the document in one line.
+pub fn headline() -> String {
+    "Say in one sentence what the document above is and what it is about. First copy one passage of the document that \
+     shows it, then write the sentence."
+        .to_owned()
+}
+
+/// Asks for the key points.
+pub fn key_points(most: usize) -> String {
+    format!(
+        "List the most important points of the document above, at most {most}. For each point first copy the passage of \
+         the document that says it, then state the point in one sentence. Take different passages. Add nothing that the \
+         document does not say."
+    )
+}
+
+/// Asks for the point of one section.
+pub fn section_point(heading: &str) -> String {
+    format!(
+        "Summarize the section “{}” of the document above. First copy its most important passage, then state in one \
+         sentence what the section says.",
+        one_line(heading)
+    )
+}
+
+/// Asks who took part, for meetings whose speakers are not marked.
+pub fn attendees() -> String {
+    "List the people who took part in the meeting above. For each first copy the passage that names the person, then \
+     give the name as written there. If nobody is named, give an empty list."
+        .to_owned()
+}
+
+/// Asks what a meeting was about.
+pub fn topics(most: usize) -> String {
+    format!(
+        "List the topics that the meeting above discussed, at most {most}, in their order. For each first copy the passage \
+         where the topic is taken up, then name the topic in a few words."
+    )
+}
+
+/// Asks for decisions.
+pub fn decisions(most: usize) -> String {
+    format!(
+        "List the decisions that were made in the meeting above, at most {most}. A proposal or a question is not a \
+         decision. For each first copy the passage where it is decided, then state the decision in one sentence. If \
+         nothing was decided, give an empty list."
+    )
+}
+
+/// Asks for action items.
+pub fn actions(most: usize) -> String {
+    format!(
+        "List the tasks that someone in the meeting above agreed or was told to do, at most {most}. For each first copy \
+         the passage where it is said, then state the task in one sentence, then who does it and until when, in the words \
+         of the meeting. Leave owner or due empty where it is not said. If there are no tasks, give an empty list."
+    )
+}
+
+/// Asks for a group of fields.
+pub fn fields(fields: &[FieldSpec]) -> String {
+    let mut text = String::from("Look in the document above for the following. ");
+    for field in fields {
+        text.push_str(&format!("{}: {}", one_line(&field.name), one_line(&field.description)));
+        if !field.description.ends_with(['.', '?', '!']) {
+            text.push('.');
+        }
+        text.push_str(match field.kind {
+            FieldType::Date => " Copy the passage with the date. ",
+            FieldType::Duration => " Copy the passage with the length of time. ",
+            FieldType::Money => " Copy the passage with the amount. ",
+            FieldType::Percent => " Copy the passage with the percentage. ",
+            FieldType::Number => " Copy the passage with the number. ",
+            FieldType::Party => " Copy the passage that names them. ",
+            FieldType::Text | FieldType::Clause | FieldType::Flag => " Copy the passage that says so. ",
+        });
+    }
+    text.push_str("Say whether it is found, and copy at most three passages. If the document does not have it, found is false and there are no quotes.");
+    text
+}
+
+/// Puts a person's question.
+pub fn question(question: &str) -> String {
+    format!(
+        "Answer this question from the document above only: {} First say whether the document answers it and copy the \
+         passages that do, at most three; then answer in one or two sentences. If the document does not answer it, found is \
+         false.",
+        one_line(question)
+    )
+}
+
+/// A verbatim piece of the document.
+pub fn quote_schema() -> Value {
+    json!({"type": "string", "x-lectern-quote": true, "minLength": QUOTE_CHARS.0, "maxLength": QUOTE_CHARS.1})
+}
+
+/// Free text of at most `most` characters, not empty.
+pub fn text_schema(most: u64) -> Value {
+    json!({"type": "string", "minLength": 1, "maxLength": most})
+}
+
+/// Free text of at most `most` characters, empty where nothing is said.
+pub fn optional_text_schema(most: u64) -> Value {
+    json!({"type": "string", "maxLength": most})
+}
+
+/// An object with exactly these properties, in this order.
+pub fn object_schema(properties: impl IntoIterator<Item = (String, Value)>) -> Value {
+    let properties: Map<String, Value> = properties.into_iter().collect();
+    let required: Vec<&String> = properties.keys().collect();
+    json!({"type": "object", "required": required, "properties": properties, "additionalProperties": false})
+}
+
+/// `{"<list>": [{"quote": …, "<text>": …, <more>}]}` with at least `least` and at most `most` items. The quote comes
+/// first: what is stated then follows from words of the document.
+pub fn list_schema(list: &str, text: &str, more: &[&str], least: usize, most: usize) -> Value {
+    let mut item = vec![("quote".to_owned(), quote_schema()), (text.to_owned(), text_schema(240))];
+    item.extend(more.iter().map(|m| ((*m).to_owned(), optional_text_schema(60))));
+    let items = json!({"type": "array", "minItems": least, "maxItems": most, "items": object_schema(item)});
+    object_schema([(list.to_owned(), items)])
+}
+
+/// `{"quote": …, "<text>": …}`.
+pub fn point_schema(text: &str) -> Value {
+    object_schema([("quote".to_owned(), quote_schema()), (text.to_owned(), text_schema(300))])
+}
+
+/// `{"<field name>": {"found": …, "quotes": […]}, …}`.
+pub fn fields_schema(fields: &[FieldSpec]) -> Value {
+    object_schema(fields.iter().map(|f| (f.name.clone(), found_schema([]))))
+}
+
+/// `{"found": …, "quotes": […], "answer": …}`.
+pub fn question_schema() -> Value {
+    found_schema([("answer".to_owned(), optional_text_schema(400))])
+}
+
+fn found_schema(more: impl IntoIterator<Item = (String, Value)>) -> Value {
+    let quotes = json!({"type": "array", "minItems": 0, "maxItems": 3, "items": quote_schema()});
+    let first = [("found".to_owned(), json!({"type": "boolean"})), ("quotes".to_owned(), quotes)];
+    object_schema(first.into_iter().chain(more))
+}
+
+/// Text from a person, or a heading, on one line: it cannot look like a turn of its own.
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}

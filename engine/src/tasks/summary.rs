@@ -1,1 +1,94 @@
-//! (being written)
+//! Summary: the document in one line, its key points, one point for each section.
+
+use super::asking::Asking;
+use super::evidence::{Grounds, one_line};
+use super::{Claim, ClaimKind, TaskError, prompt};
+use crate::text::{DocText, Section, Span};
+use serde_json::Value;
+
+/// Key points asked for: as many as a person reads before opening the document.
+const KEY_POINTS: usize = 7;
+/// Sections that get a point of their own; where there are more, the longest ones.
+const SECTIONS: usize = 12;
+/// Shorter sections say no more than their heading.
+const LEAST_SECTION_BYTES: usize = 200;
+
+/// What a summary of one piece gave, and what it left out.
+pub(crate) struct Summary {
+    pub(crate) claims: Vec<Claim>,
+    /// A sentence for the coverage statement, where sections were left out.
+    pub(crate) left_out: Option<String>,
+}
+
+/// Summarises the piece `part` that was read.
+pub(crate) fn run(asking: &mut Asking<'_>, grounds: &Grounds<'_>, part: Span) -> Result<Summary, TaskError> {
+    asking.stage("summary", "Summarising")?;
+    let (sections, all) = sections(grounds.document, part);
+    let steps = sections.len() + 2;
+    let mut claims = Vec::new();
+    asking.progress(0, steps, "steps")?;
+    if let Ok(answer) = asking.ask("Headline", prompt::headline(), prompt::point_schema("sentence"), 240)? {
+        claims.extend(point(grounds, &answer, "sentence", ClaimKind::Headline, "", part.start()));
+    }
+    asking.progress(1, steps, "steps")?;
+    let schema = prompt::list_schema("points", "point", &[], 1, KEY_POINTS);
+    if let Ok(answer) = asking.ask("Key points", prompt::key_points(KEY_POINTS), schema, 900)? {
+        claims.extend(points(grounds, &answer, "points", "point", ClaimKind::KeyPoint, part.start()));
+    }
+    for (i, section) in sections.iter().enumerate() {
+        asking.progress(i + 2, steps, "steps")?;
+        let heading = one_line(grounds.document.slice(section.heading).unwrap_or_default());
+        let schema = prompt::point_schema("summary");
+        if let Ok(answer) = asking.ask(&heading, prompt::section_point(&heading), schema, 240)? {
+            let found = point(grounds, &answer, "summary", ClaimKind::SectionPoint, &heading, section.span.start());
+            claims.extend(found.map(|c| outside(c, section)));
+        }
+    }
+    asking.progress(steps, steps, "steps")?;
+    let left_out = (sections.len() < all)
+        .then(|| format!("Of {all} sections the {} longest have a point of their own.", sections.len()));
+    Ok(Summary { claims, left_out })
+}
+
+/// The objects of `list`, each with a quote and its text under `key`; the same passage or the same words only once.
+pub(crate) fn points(grounds: &Grounds<'_>, answer: &Value, list: &str, key: &str, kind: ClaimKind, after: usize) -> Vec<Claim> {
+    let mut claims: Vec<Claim> = Vec::new();
+    for item in answer.get(list).and_then(Value::as_array).into_iter().flatten() {
+        // Each is looked for after the one before: in a list in document order, repeated words fall in place.
+        let after = claims.last().and_then(|c| c.evidence.last()).map_or(after, |e| e.span.end());
+        let Some(claim) = point(grounds, item, key, kind, "", after) else { continue };
+        if !claims.iter().any(|c| c.text == claim.text || (!c.evidence.is_empty() && c.evidence == claim.evidence)) {
+            claims.push(claim);
+        }
+    }
+    claims
+}
+
+/// A claim from an object with a quote and its text under `key`; `None` where either is missing (a cut answer).
+pub(crate) fn point(grounds: &Grounds<'_>, item: &Value, key: &str, kind: ClaimKind, label: &str, after: usize) -> Option<Claim> {
+    let quote = item.get("quote").and_then(Value::as_str)?;
+    let text = one_line(item.get(key).and_then(Value::as_str)?);
+    (!text.is_empty()).then(|| grounds.ground([quote], after).claim(kind, label, text))
+}
+
+fn outside(mut claim: Claim, section: &Section) -> Claim {
+    if claim.evidence.iter().any(|e| !section.span.covers(e.span)) {
+        claim.checks.push("The quoted passage stands outside this section.".to_owned());
+    }
+    claim
+}
+
+/// Sections to summarise, in order, and how many there are in all: those of the highest level that has at least two.
+fn sections(document: &DocText, part: Span) -> (Vec<&Section>, usize) {
+    let long = |s: &&Section| part.contains(s.heading.start()) && s.span.len() >= LEAST_SECTION_BYTES;
+    let levels = 1..=6u8;
+    let level = levels.into_iter().find(|l| document.sections.iter().filter(long).filter(|s| s.level == *l).count() >= 2);
+    let mut chosen: Vec<&Section> = document.sections.iter().filter(long).filter(|s| Some(s.level) == level).collect();
+    let all = chosen.len();
+    if all > SECTIONS {
+        chosen.sort_by_key(|s| std::cmp::Reverse(s.span.len()));
+        chosen.truncate(SECTIONS);
+        chosen.sort_by_key(|s| s.span.start());
+    }
+    (chosen, all)
+}

@@ -14,6 +14,8 @@ pub fn find_dates(text: &str) -> Vec<Found> {
     while i < tokens.len() {
         let rest = tokens.get(i..).unwrap_or_default();
         match date_at(rest) {
+            // "30 February 2024" is no date, and not its month either.
+            Some((date, _)) if date.iso.len() == 7 && after_day(&tokens, i) => i += 1,
             Some((date, used)) => {
                 let span = rest.iter().take(used).map(|t| t.span).reduce(Span::union).unwrap_or(Span::new(0, 0));
                 found.push(Found { span, value: Value::Date { iso: date.iso }, note: date.note });
@@ -23,6 +25,12 @@ pub fn find_dates(text: &str) -> Vec<Found> {
         }
     }
     found
+}
+
+/// Whether the token before `i` looks like a day of the month.
+fn after_day(tokens: &[Token<'_>], i: usize) -> bool {
+    let before = i.checked_sub(1).and_then(|p| tokens.get(p));
+    before.is_some_and(|t| t.kind == Kind::Number && number(t.text, 2).is_some())
 }
 
 struct Date {
