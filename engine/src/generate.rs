@@ -85,7 +85,8 @@ pub enum Shape {
     /// Free text.
     Text,
     /// JSON that obeys `schema`. A string schema with `"x-lectern-quote": true` may only hold a contiguous piece of
-    /// the document that was read (20 to 400 characters, whole words), or where `minLength` is absent the empty string.
+    /// the document that was read (whole words; 20 to 400 characters where `minLength` and `maxLength` say nothing else),
+    /// or where `minLength` is 0 the empty string.
     Json {
         /// JSON Schema (the subset llguidance supports) with that one extension.
         schema: serde_json::Value,

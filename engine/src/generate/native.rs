@@ -101,12 +101,8 @@ impl NativeGenerator {
     fn constraint(&mut self, shape: &Shape) -> Result<Option<Constraint>, GenerateError> {
         let Shape::Json { schema } = shape else { return Ok(None) };
         let read = self.read.as_mut().ok_or(GenerateError::NothingRead)?;
+        let constraints = read.constraints.get_or_insert_with(|| Constraints::new(&self.tokenizer, &read.document));
         let failed = |e: lectern_model::constraint::ConstraintError| GenerateError::Schema { reason: e.to_string() };
-        if read.constraints.is_none() {
-            read.constraints = Some(Constraints::new(&self.tokenizer, &read.document).map_err(failed)?);
-        }
-        // Set just above where it was absent.
-        let constraints = read.constraints.as_mut().ok_or(GenerateError::NothingRead)?;
         constraints.json(schema).map(Some).map_err(failed)
     }
 }

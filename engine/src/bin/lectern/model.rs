@@ -17,7 +17,7 @@ use lectern_model::tokenizer::Tokenizer;
 
 /// Arguments of `lectern model`.
 #[derive(Debug, Args)]
-pub struct ModelArgs {
+pub(crate) struct ModelArgs {
     #[command(subcommand)]
     what: What,
 }
@@ -87,7 +87,7 @@ struct GenerateArgs {
 ///
 /// # Errors
 /// The model or a file cannot be read or written, or the model fails; the message names it.
-pub fn run(args: ModelArgs) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(args: ModelArgs) -> anyhow::Result<ExitCode> {
     match args.what {
         What::Info { model } => info(&model)?,
         What::Generate(args) => generate(&args)?,
