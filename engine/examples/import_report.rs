@@ -1,12 +1,13 @@
 //! A table of how files are imported, for measuring: `import_report FOLDER [--pdfium PATH] [--manifest CSV] [--archive NAME]
-//! [--seconds N] [--text FOLDER]`. With a manifest (columns file, archive, status, password, chars) it uses the passwords and
-//! marks surprises. `--text` writes the canonical texts there. Its own worker, as both binaries are.
+//! [--seconds N] [--text FOLDER] [--outline]`. With a manifest (columns file, archive, status, password, chars) it uses the passwords and
+//! marks surprises. `--text` writes the canonical texts there,
+//! `--outline` prints headings and running headers. Its own worker, as both binaries are.
 
 use lectern_engine::import::worker::{Limits, Parser};
 use lectern_engine::progress::Silent;
-use lectern_engine::text::{DocText, PageStatus};
+use lectern_engine::text::{BlockKind, DocText, PageStatus};
 use lectern_engine::worker::{WorkerProgram, run_if_worker};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
@@ -57,6 +58,9 @@ fn report() -> anyhow::Result<()> {
         let status = row.split('\t').next().unwrap_or_default();
         *tally.entry(format!("{} -> {status}", known.map_or("?", |k| k.status.as_str()))).or_default() += 1;
         println!("{name}\t{row}\t{expected}");
+        if let (true, Ok(text)) = (args.iter().any(|a| a == "--outline"), &result) {
+            outline(text);
+        }
         if let (Some(texts), Ok(text)) = (&texts, &result) {
             let to = texts.join(format!("{}.txt", name.replace('/', "_")));
             std::fs::create_dir_all(texts)?;
@@ -65,6 +69,17 @@ fn report() -> anyhow::Result<()> {
     }
     tally.iter().for_each(|(k, n)| eprintln!("{n:5}  {k}"));
     Ok(())
+}
+
+fn outline(text: &DocText) {
+    println!("  title: {:?}", text.title);
+    for section in &text.sections {
+        let indent = "  ".repeat(usize::from(section.level));
+        println!("{indent}{} {}", section.level, text.slice(section.heading).unwrap_or_default());
+    }
+    let running: BTreeSet<&str> =
+        text.blocks.iter().filter(|b| b.kind == BlockKind::RunningHeader).filter_map(|b| text.slice(b.span)).collect();
+    running.iter().for_each(|r| println!("  running: {r}"));
 }
 
 fn describe(text: &DocText) -> String {

@@ -316,3 +316,18 @@ async fn a_cancelled_job_stays_cancelled_and_a_late_result_is_not_stored() {
     assert!(store.runs(id).await.unwrap().is_empty());
     assert_eq!(store.job(job).await.unwrap().state, JobState::Cancelled);
 }
+
+#[test]
+fn a_scan_with_crumbs_of_text_on_its_pages_still_needs_text_recognition() {
+    let mut text = document();
+    text.pages.iter_mut().for_each(|p| p.status = PageStatus::NeedsOcr);
+    assert_eq!(DocumentStatus::of(&text), DocumentStatus::NeedsOcr);
+    text.pages[0].status = PageStatus::Poor;
+    assert_eq!(DocumentStatus::of(&text), DocumentStatus::Partial);
+    text.pages.iter_mut().for_each(|p| p.status = PageStatus::Failed);
+    assert_eq!(DocumentStatus::of(&text), DocumentStatus::Damaged);
+    text.pages.clear();
+    assert_eq!(DocumentStatus::of(&text), DocumentStatus::Ready);
+    text.text.clear();
+    assert_eq!(DocumentStatus::of(&text), DocumentStatus::Empty);
+}

@@ -16,6 +16,9 @@ use crate::text::{Block, BlockKind, Cue, DocText, ImportNote, Page, PageStatus, 
 
 pub(crate) use characters::clean_text;
 
+/// How far into a text its title may stand, in bytes.
+const TITLE_WINDOW: usize = 4_000;
+
 /// Turns what a parser found into the canonical text.
 pub fn normalize(raw: RawDocument) -> DocText {
     let mut writer = Writer::default();
@@ -31,8 +34,12 @@ pub fn normalize(raw: RawDocument) -> DocText {
     }
     let sections = sections(&writer.headings, writer.text.len());
     let title = raw.title.as_deref().and_then(|t| stated_title(t, paged)).or_else(|| {
-        let first = sections.iter().min_by_key(|s| (s.heading.start() > 4000, s.level, s.heading.start()))?;
-        writer.text.get(first.heading.range()).map(str::to_string)
+        let heading = |s: &Section| writer.text.get(s.heading.range());
+        let early = sections.iter().filter(|s| s.heading.start() < TITLE_WINDOW);
+        let rank = |s: &&Section| Some((headings::title_rank(heading(s)?)?, s.level, s.heading.start()));
+        let named = early.filter(|s| paged && rank(s).is_some()).min_by_key(rank);
+        let first = || sections.iter().min_by_key(|s| (s.heading.start() >= TITLE_WINDOW, s.level, s.heading.start()));
+        named.or_else(first).and_then(heading).map(|t| t.replace('\n', " "))
     });
     DocText { text: writer.text, pages, sections, blocks: writer.blocks, cues: writer.cues, extractor: raw.extractor, notes, title }
 }

@@ -20,6 +20,8 @@ use std::time::{Duration, Instant};
 const FRUITLESS_ASKS: u32 = 8;
 /// Time that second opinions of one document may take in all.
 const SECOND_OPINION_BUDGET: Duration = Duration::from_secs(20);
+/// A hostile file claims millions of pages that are not there.
+const MAX_PAGES: u32 = 50_000;
 /// Share of a page that images must cover for a page with a few letters to count as a scan.
 const SCAN_SHARE: f32 = 0.3;
 /// Paths on a page without any letter from which it counts as drawn text rather than as blank.
@@ -138,6 +140,9 @@ pub fn read(bytes: &[u8], options: ReadOptions<'_>, sink: &mut dyn PageSink) -> 
     if pages == 0 {
         return Err(no_pages());
     }
+    if pages > MAX_PAGES {
+        return Err(ParseError::Damaged { reason: format!("it claims to have {pages} pages; {MAX_PAGES} are read at most") });
+    }
     sink.opened(Opened { pages, title: reader.lead.title(), extractor: reader.lead.extractor(), notes })?;
     for number in options.first_page.max(1)..=pages {
         let (page, note) = reader.page(number);
@@ -172,7 +177,7 @@ impl Lead<'_> {
 
     fn extractor(&self) -> Extractor {
         match self {
-            Lead::Pdfium(_) => pdfium::Library::extractor(),
+            Lead::Pdfium(d) => d.extractor(),
             Lead::PdfExtract(_) => pdf_extract::extractor(),
         }
     }

@@ -131,14 +131,13 @@ impl Parser {
         };
         let errors = Tail::of(stderr);
         let frames = frames_of(stdout);
-        // The pipe may break at once where the child dies early; what killed it is told below.
-        let asked = write_request(&mut stdin, request);
-        let ended = match asked {
-            Ok(()) => self.receive(&frames, deadline, read, sink)?,
-            Err(_) => None,
-        };
+        // The pipe breaks where the child dies early; what it said before is taken all the same, and what killed it told.
+        let _ = write_request(&mut stdin, request);
+        let ended = self.receive(&frames, deadline, read, sink)?;
         drop(frames);
         Ok(match ended {
+            // The child does not know its limit.
+            Some(End::Failed(ParseError::OutOfMemory { .. })) => End::Broke(ParseError::OutOfMemory { limit_mb: self.limits.memory_mb }),
             Some(end) => end,
             None => End::Broke(self.cause(child, errors)),
         })
@@ -177,7 +176,7 @@ impl Parser {
     fn cause(&self, mut child: Running, errors: Tail) -> ParseError {
         let status = child.0.wait();
         let said = errors.text();
-        let out_of_memory = ["memory allocation of", "bad_alloc", "out of memory", "Out of memory", "Cannot allocate memory"];
+        let out_of_memory = ["memory allocation of", "bad_alloc", "out of memory", "Out of memory", "annot allocate memory", "failed to map segment"];
         if out_of_memory.iter().any(|words| said.contains(words)) {
             return ParseError::OutOfMemory { limit_mb: self.limits.memory_mb };
         }
@@ -284,12 +283,20 @@ pub fn serve() -> ExitCode {
     });
     match thread.map(|t| t.join()) {
         Ok(Ok(true)) => ExitCode::SUCCESS,
-        _ => ExitCode::from(5),
+        Err(e) => {
+            // No room for the thread's stack.
+            eprintln!("out of memory: {e}");
+            ExitCode::from(5)
+        }
+        _ => ExitCode::from(6),
     }
 }
 
 fn answer(request: &Request, out: &mut impl Write) -> Result<(), ParseError> {
-    let bytes = std::fs::read(&request.path).map_err(|e| ParseError::Io { path: request.path.display().to_string(), reason: e.to_string() })?;
+    let bytes = std::fs::read(&request.path).map_err(|e| match e.kind() {
+        io::ErrorKind::OutOfMemory => ParseError::OutOfMemory { limit_mb: 0 },
+        _ => ParseError::Io { path: request.path.display().to_string(), reason: e.to_string() },
+    })?;
     if request.format == Format::Pdf {
         let options = ReadOptions {
             password: request.password.as_deref(),

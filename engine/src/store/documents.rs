@@ -71,14 +71,16 @@ pub enum DocumentStatus {
 impl DocumentStatus {
     /// The status of a file that could be parsed: by what its text and pages hold.
     pub fn of(text: &DocText) -> Self {
-        let needs = |status: PageStatus| text.pages.iter().any(|p| p.status == status);
-        let lacking = needs(PageStatus::NeedsOcr) || needs(PageStatus::Failed);
-        match (text.text.trim().is_empty(), lacking) {
-            (false, false) => Self::Ready,
-            (false, true) => Self::Partial,
-            (true, _) if needs(PageStatus::NeedsOcr) => Self::NeedsOcr,
-            (true, true) => Self::Damaged,
-            (true, false) => Self::Empty,
+        let any = |status: PageStatus| text.pages.iter().any(|p| p.status == status);
+        let (scans, failed) = (any(PageStatus::NeedsOcr), any(PageStatus::Failed));
+        // The crumbs of text on a page that was judged a picture do not make it readable.
+        let readable = text.pages.is_empty() || any(PageStatus::Ok) || any(PageStatus::Poor);
+        match readable && !text.text.trim().is_empty() {
+            true if scans || failed => Self::Partial,
+            true => Self::Ready,
+            false if scans => Self::NeedsOcr,
+            false if failed => Self::Damaged,
+            false => Self::Empty,
         }
     }
 

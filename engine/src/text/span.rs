@@ -53,7 +53,7 @@ impl Span {
 
     /// Whether they share a byte.
     pub fn overlaps(self, other: Span) -> bool {
-        self.start < other.end && other.start < self.end
+        self.start.max(other.start) < self.end.min(other.end)
     }
 
     /// The bytes they share, if any.

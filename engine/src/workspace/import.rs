@@ -20,8 +20,8 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, PoisonError};
 use tempfile::NamedTempFile;
 
-/// Bytes from the beginning that decide the format.
-const SNIFFED: u64 = 1 << 20;
+/// Bytes from the beginning that decide the format, as many as the parser looks at.
+const SNIFFED: u64 = 64 << 10;
 
 /// A file's bytes, in the library folder but not yet part of the library.
 struct Incoming {
@@ -270,12 +270,12 @@ fn message_for(text: &DocText) -> Option<String> {
     let (all, scans, failed) = (text.pages.len(), count(PageStatus::NeedsOcr), count(PageStatus::Failed));
     let advice = "Run text recognition (OCR) on the file and import the new file.";
     match DocumentStatus::of(text) {
-        DocumentStatus::NeedsOcr => Some(format!("This is a scan: none of its {all} pages holds text. {advice}")),
+        DocumentStatus::NeedsOcr => Some(format!("This is a scan: no page of {all} holds text. {advice}")),
         DocumentStatus::Empty => Some("The file could be read, but there is no text in it.".to_owned()),
-        DocumentStatus::Damaged => Some(format!("None of the file's {all} pages could be read.")),
+        DocumentStatus::Damaged => Some(format!("No page of {all} could be read.")),
         DocumentStatus::Partial => {
-            let scans = (scans > 0).then(|| format!("{scans} of {all} pages are pictures without text. {advice}"));
-            let failed = (failed > 0).then(|| format!("{failed} of {all} pages could not be read."));
+            let scans = (scans > 0).then(|| format!("Pictures without text: {scans} of {all} pages. {advice}"));
+            let failed = (failed > 0).then(|| format!("Could not be read: {failed} of {all} pages."));
             Some(scans.into_iter().chain(failed).collect::<Vec<_>>().join(" "))
         }
         _ => None,

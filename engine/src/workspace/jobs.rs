@@ -219,22 +219,23 @@ impl Workspace {
         Ok(path)
     }
 
-    /// Lets `work` run while writing its progress down now and then.
+    /// Lets `work` run while writing its progress down now and then. Both are polled together: the work may hold the
+    /// one writing connection while the note waits for it.
     async fn noting_progress<T>(&self, id: JobId, progress: &Mutex<Progress>, work: impl Future<Output = T>) -> T {
-        let (mut work, mut noted) = (std::pin::pin!(work), Progress::default());
-        let mut ticks = tokio::time::interval(NOTE_EVERY);
-        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        loop {
-            tokio::select! {
-                result = &mut work => return result,
-                _ = ticks.tick() => {
-                    let now = progress.lock().unwrap_or_else(PoisonError::into_inner).clone();
-                    // Progress is for showing; one that is not written is no loss.
-                    if now != noted && self.inner.store.note_progress(id, &now, self.now_ms()).await.is_ok() {
-                        noted = now;
-                    }
+        let noting = async {
+            let mut noted = Progress::default();
+            loop {
+                tokio::time::sleep(NOTE_EVERY).await;
+                let now = progress.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                // Progress is for showing; one that is not written is no loss.
+                if now != noted && self.inner.store.note_progress(id, &now, self.now_ms()).await.is_ok() {
+                    noted = now;
                 }
             }
+        };
+        tokio::select! {
+            result = work => result,
+            never = noting => never,
         }
     }
 }

@@ -12,52 +12,52 @@ use std::sync::Arc;
 use tempfile::TempDir;
 
 /// A library and, beside it, a folder for files to import.
-pub struct Library {
+pub(crate) struct Library {
     folder: TempDir,
 }
 
 impl Library {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join("inbox")).unwrap();
         Self { folder }
     }
 
-    pub fn path(&self) -> PathBuf {
+    pub(crate) fn path(&self) -> PathBuf {
         self.folder.path().join("library")
     }
 
-    pub fn options(&self) -> Options {
+    pub(crate) fn options(&self) -> Options {
         options(&self.path())
     }
 
-    pub async fn open(&self) -> Workspace {
+    pub(crate) async fn open(&self) -> Workspace {
         self.try_open().await.unwrap()
     }
 
-    pub async fn try_open(&self) -> Result<Workspace, OpenError> {
+    pub(crate) async fn try_open(&self) -> Result<Workspace, OpenError> {
         Workspace::open_with(self.options(), scripted()).await
     }
 
-    pub async fn open_with(&self, generators: MakeGenerator) -> Workspace {
+    pub(crate) async fn open_with(&self, generators: MakeGenerator) -> Workspace {
         Workspace::open_with(self.options(), generators).await.unwrap()
     }
 
     /// Writes a file to import.
-    pub fn file(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+    pub(crate) fn file(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
         let path = self.folder.path().join("inbox").join(name);
         std::fs::write(&path, content).unwrap();
         path
     }
 
-    pub async fn import(&self, workspace: &Workspace, name: &str, content: impl AsRef<[u8]>) -> DocumentId {
+    pub(crate) async fn import(&self, workspace: &Workspace, name: &str, content: impl AsRef<[u8]>) -> DocumentId {
         let outcome = workspace.import(&self.file(name, content), None, Box::new(Silent)).await.unwrap();
         assert!(outcome.document.status.has_text(), "{:?}", outcome.document);
         outcome.document.id
     }
 
     /// Files of the library whose bytes or name hold `marker`.
-    pub fn files_with(&self, marker: &str) -> Vec<PathBuf> {
+    pub(crate) fn files_with(&self, marker: &str) -> Vec<PathBuf> {
         let (mut found, mut folders) = (Vec::new(), vec![self.path()]);
         while let Some(folder) = folders.pop() {
             for entry in std::fs::read_dir(folder).unwrap() {
@@ -77,7 +77,7 @@ impl Library {
     }
 }
 
-pub fn options(library: &Path) -> Options {
+pub(crate) fn options(library: &Path) -> Options {
     Options {
         library: library.to_owned(),
         worker: WorkerProgram { program: env!("CARGO_BIN_EXE_lectern").into(), env: Vec::new() },
@@ -87,12 +87,12 @@ pub fn options(library: &Path) -> Options {
     }
 }
 
-pub fn scripted() -> MakeGenerator {
+pub(crate) fn scripted() -> MakeGenerator {
     Arc::new(|| Ok(Box::new(Scripted::quoting())))
 }
 
 /// A model whose every answer fails.
-pub fn broken() -> MakeGenerator {
+pub(crate) fn broken() -> MakeGenerator {
     Arc::new(|| {
         let fail =
             |_: &str, _: &lectern_engine::generate::Request| Err(GenerateError::Model { reason: "broken".into() });
@@ -101,7 +101,7 @@ pub fn broken() -> MakeGenerator {
 }
 
 /// Text without pages, a paragraph a line.
-pub fn plain(text: &str) -> DocText {
+pub(crate) fn plain(text: &str) -> DocText {
     let (mut at, mut blocks) = (0, Vec::new());
     for line in text.split_inclusive('\n') {
         blocks.push(Block { kind: BlockKind::Paragraph, span: Span::new(at, at + line.trim_end().len()) });

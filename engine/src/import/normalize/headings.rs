@@ -88,7 +88,7 @@ pub(super) fn numbering(text: &str) -> Option<Numbering> {
     let first = text.split_whitespace().next()?;
     let word = matches!(first.to_lowercase().as_str(), "article" | "section" | "chapter" | "part" | "schedule" | "exhibit" | "annex" | "appendix" | "title" | "§");
     let after = text.find(first)? + first.len();
-    let number = if word { text.get(after..)?.split_whitespace().next()? } else { first };
+    let number = if word { text.get(after..)?.split_whitespace().next()? } else { unglued(first) };
     let start = if word { after + text.get(after..)?.find(number)? } else { 0 };
     let core = number.trim_end_matches(['.', ':', ')', '—', '–', '-', ',']);
     let parts: Vec<&str> = core.split(['.', '-']).collect();
@@ -107,6 +107,37 @@ pub(super) fn numbering(text: &str) -> Option<Numbering> {
         (_, n) => n.min(6) as u8,
     };
     Some(Numbering { depth, word, end: start + number.len() })
+}
+
+/// The number of a word like `1.Grant`, where the space was left out.
+fn unglued(word: &str) -> &str {
+    let end = word.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(word.len());
+    let (number, rest) = word.split_at(end);
+    if number.ends_with('.') && rest.chars().next().is_some_and(char::is_uppercase) { number } else { word }
+}
+
+/// Whether a line is a number named by a word and nothing else: `ARTICLE IV`. Exhibit numbers are those of a filing and
+/// stand above a title without being part of it.
+pub(super) fn is_bare_number(text: &str) -> bool {
+    !text.to_lowercase().starts_with("exhibit")
+        && numbering(text).is_some_and(|n| n.word && text.get(n.end..).is_some_and(|rest| rest.trim().is_empty()))
+}
+
+/// Whether every longer word begins with a capital, as titles have it.
+pub(super) fn is_title_like(text: &str) -> bool {
+    !text.ends_with(['.', ',', ';']) && text.split_whitespace().filter(|w| w.chars().count() > 4).all(|w| !w.starts_with(char::is_lowercase))
+}
+
+/// Whether a heading can be a document's title, and how well its words fit one: lower is better.
+pub(super) fn title_rank(text: &str) -> Option<u8> {
+    let lower = text.to_lowercase();
+    if numbering(text).is_some() || lower.len() > 150 || text.chars().filter(|c| c.is_alphabetic()).count() < 4 {
+        return None;
+    }
+    let stamp = ["execution", "confidential", "table of contents", "draft", "exhibit", "page "].iter().any(|w| lower.starts_with(w));
+    let kind = ["agreement", "contract", "report", "minutes", "lease", "plan", "policy", "statement", "amendment", "deed", "license", "licence", "act", "addendum", "guide", "manual"];
+    let names_kind = lower.split(|c: char| !c.is_alphanumeric()).any(|w| kind.contains(&w));
+    Some(if names_kind { 0 } else if stamp { 2 } else { 1 })
 }
 
 /// Whether a line of a table of contents: dots that lead to a number.
@@ -173,6 +204,19 @@ mod tests {
         assert_eq!(run_in(text).map(|(l, end)| (l, &text[..end])), Some((2, "4.2 Term of Payment")));
         assert_eq!(run_in("4.2 The buyer shall pay. Then the goods are delivered to him."), None);
         assert_eq!(run_in("Payment. The buyer shall pay within thirty days."), None);
+    }
+
+    #[test]
+    fn a_number_without_its_space_still_counts() {
+        assert_eq!(numbering("1.Grant of Rights").map(|n| n.end), Some(2));
+        assert_eq!(numbering("1.5million"), None);
+    }
+
+    #[test]
+    fn the_title_is_the_heading_that_names_the_document() {
+        let best = |headings: &[&'static str]| headings.iter().copied().filter(|h| title_rank(h).is_some()).min_by_key(|h| title_rank(h));
+        assert_eq!(best(&["Execution Version", "CO-DEVELOPMENT AGREEMENT", "ARTICLE 1"]), Some("CO-DEVELOPMENT AGREEMENT"));
+        assert_eq!(best(&["Attention", "1. Introduction"]), Some("Attention"));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::Writer;
 use super::characters::{Glyph, clean_line, is_unspaced_script};
-use super::headings::{Candidate, is_contents_line, level, run_in, starts_item};
+use super::headings::{Candidate, is_bare_number, is_contents_line, is_title_like, level, run_in, starts_item};
 use crate::import::raw::RawPage;
 use crate::text::{Block, BlockKind, GlyphBoxes, Page, Rect, Span};
 use std::collections::{HashMap, HashSet};
@@ -145,8 +145,11 @@ fn step(a: &Line, b: &Line) -> Option<f32> {
 }
 
 fn paragraphs<'l>(lines: &'l [Line], usual: &Usual) -> Vec<&'l [Line]> {
-    // The right edge of the text: lines that end well before it are last lines.
-    let right = lines.iter().filter_map(|l| l.rect).map(|r| r.x + r.w).fold(0.0, f32::max);
+    // The right edge of the text: lines that end well before it are last lines. Not the very longest line, which may be
+    // a header or a row of a table.
+    let mut edges: Vec<f32> = lines.iter().filter(|l| !l.running).filter_map(|l| l.rect).map(|r| r.x + r.w).collect();
+    edges.sort_unstable_by(f32::total_cmp);
+    let right = edges.get(edges.len() * 17 / 20).copied().unwrap_or(0.0);
     lines.chunk_by(|a, b| !ends_between(a, b, usual, right)).collect()
 }
 
@@ -162,13 +165,17 @@ fn ends_between(a: &Line, b: &Line, usual: &Usual, right: f32) -> bool {
     if step.abs() < 0.35 * size && rb.x > ra.x {
         return false;
     }
-    let goes_on = !ends_sentence(&a.text) && b.text.chars().next().is_some_and(char::is_lowercase);
+    let goes_on = breaks_word(&a.text) || !ends_sentence(&a.text) && b.text.chars().next().is_some_and(char::is_lowercase);
     if step < 0.0 {
         // A new column: the sentence may go on there.
         return !goes_on;
     }
     let other_style = (a.size - b.size).abs() > 0.12 * size || a.bold != b.bold && !goes_on;
     let far = step > PARAGRAPH_STEP * usual.step(a);
+    // "ARTICLE I" over "DEFINITIONS" is one heading.
+    if is_bare_number(&a.text) && !starts_item(&b.text) && b.text.len() < 90 && step < 3.0 * usual.step(a) && is_title_like(&b.text) {
+        return false;
+    }
     if other_style || starts_item(&b.text) || is_contents_line(&a.text) {
         return true;
     }
@@ -178,6 +185,12 @@ fn ends_between(a: &Line, b: &Line, usual: &Usual, right: f32) -> bool {
     let short = ra.x + ra.w < right - 0.2 * (right - ra.x).max(1.0);
     let indented = rb.x > ra.x + 1.2 * size;
     ends_sentence(&a.text) && (short || indented) || short && !goes_on && ra.x + ra.w < right - 0.35 * (right - ra.x)
+}
+
+/// Whether a line ends inside a word: with a hyphen right after a letter or digit.
+fn breaks_word(text: &str) -> bool {
+    let mut end = text.chars().rev();
+    matches!(end.next(), Some('-' | '\u{2010}' | '\u{ad}')) && end.next().is_some_and(char::is_alphanumeric)
 }
 
 fn ends_sentence(text: &str) -> bool {

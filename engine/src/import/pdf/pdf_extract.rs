@@ -32,12 +32,18 @@ pub(super) fn open(bytes: &[u8], password: Option<&str>) -> Result<PdfExtractDoc
 }
 
 fn load(bytes: &[u8], password: Option<&str>) -> Result<PdfExtractDocument, ParseError> {
-    let mut document = Document::load_mem(bytes).map_err(|e| match e {
-        pdf_extract::Error::Decryption(_) => ParseError::Password { wrong: password.is_some() },
+    let loaded = match password {
+        Some(password) => Document::load_mem_with_options(bytes, pdf_extract::LoadOptions::with_password(password)),
+        None => Document::load_mem(bytes),
+    };
+    let locked = || ParseError::Password { wrong: password.is_some_and(|p| !p.is_empty()) };
+    let document = loaded.map_err(|e| match e {
+        pdf_extract::Error::Decryption(_) | pdf_extract::Error::InvalidPassword => locked(),
         e => ParseError::Damaged { reason: e.to_string() },
     })?;
-    if document.is_encrypted() {
-        document.decrypt(password.unwrap_or("")).map_err(|_| ParseError::Password { wrong: password.is_some() })?;
+    // Without the right password lopdf gives a document of which it could read next to nothing.
+    if document.is_encrypted() && !document.was_encrypted() {
+        return Err(locked());
     }
     let pages = document.get_pages();
     Ok(PdfExtractDocument { document, pages })

@@ -22,12 +22,19 @@ const OBJECT_IMAGE: i32 = 3;
 const OBJECT_FORM: i32 = 5;
 /// Objects of a page that are looked at for pictures; a drawing may have a million.
 const MAX_OBJECTS: i32 = 20_000;
+/// `FPDFPage_Flatten` for the screen, which shows what printing may hide.
+const FLATTEN_FOR_DISPLAY: i32 = 0;
+/// `FPDFAnnot_GetSubtype`: text typed onto the page, and form fields.
+const ANNOTATION_FREE_TEXT: i32 = 3;
+const ANNOTATION_WIDGET: i32 = 20;
+/// Annotations of a page that are looked at.
+const MAX_ANNOTATIONS: i32 = 2_000;
 /// Descriptor flag "force bold".
 const FLAG_FORCE_BOLD: i32 = 1 << 18;
 
 /// The library, loaded once in a process.
 #[derive(Clone, Copy)]
-pub(super) struct Library(&'static dyn PdfiumLibraryBindings);
+pub(super) struct Library(&'static dyn PdfiumLibraryBindings, &'static str);
 
 impl Library {
     /// Loads the library at `path`; later calls return the one that was loaded first.
@@ -38,15 +45,18 @@ impl Library {
             return Ok(library);
         }
         let bindings = Pdfium::bind_to_library(path).map_err(|e| e.to_string())?;
-        let library = Library(Pdfium::new(bindings).bindings());
+        // The library does not tell its version, so the file itself is named: the same digest is the same reader.
+        let digest = blake3::hash(&std::fs::read(path).map_err(|e| e.to_string())?).to_hex();
+        let version = format!("interface 8125, library blake3:{}", digest.get(..16).unwrap_or_default());
+        // Leaked once in a process, beside a library that is never unloaded.
+        let library = Library(Pdfium::new(bindings).bindings(), Box::leak(version.into_boxed_str()));
         *loaded = Some(library);
         Ok(library)
     }
 
-    /// What is recorded as the extractor. The library does not tell its version; the file's size and the binding do
-    /// not either, so the interface it was built against is named.
-    pub(super) fn extractor() -> Extractor {
-        Extractor { name: "pdfium".to_string(), version: "pypdfium2 5.15.2 (159.0.8149)".to_string() }
+    /// What is recorded as the extractor.
+    pub(super) fn extractor(self) -> Extractor {
+        Extractor { name: "pdfium".to_string(), version: self.1.to_string() }
     }
 
     /// Opens a document that lies in memory.
@@ -111,6 +121,11 @@ impl PdfiumDocument<'_> {
         self.pages
     }
 
+    /// What reads it.
+    pub(super) fn extractor(&self) -> Extractor {
+        self.library.extractor()
+    }
+
     /// The title in the document's information, as it stands there.
     pub(super) fn title(&self) -> Option<String> {
         let bindings = self.library.0;
@@ -137,8 +152,21 @@ impl PdfiumDocument<'_> {
             return Err("pdfium cannot load the page".to_string());
         }
         let mut handle = PageHandle { bindings, page, text: std::ptr::null_mut() };
+        if handle.has_typed_text() {
+            // What was typed into a form stands in annotations, beside the page's text. Flattening moves it into the page
+            // (in memory only) so that it is read in place; the page must be loaded anew to see it.
+            // SAFETY: the page is open; a page that cannot be flattened stays as it was.
+            let reloaded: *mut c_void = unsafe {
+                bindings.FPDFPage_Flatten(page.cast(), FLATTEN_FOR_DISPLAY);
+                bindings.FPDF_LoadPage(self.handle.cast(), index)
+            }
+            .cast();
+            if !reloaded.is_null() {
+                handle = PageHandle { bindings, page: reloaded, text: std::ptr::null_mut() };
+            }
+        }
         // SAFETY: the page is open.
-        handle.text = unsafe { bindings.FPDFText_LoadPage(page.cast()) }.cast();
+        handle.text = unsafe { bindings.FPDFText_LoadPage(handle.page.cast()) }.cast();
         if handle.text.is_null() { Err("pdfium cannot read the page's text".to_string()) } else { Ok(handle) }
     }
 
@@ -162,6 +190,23 @@ struct Style {
 }
 
 impl PageHandle<'_> {
+    /// Whether form fields or free text stand on the page.
+    fn has_typed_text(&self) -> bool {
+        // SAFETY: the page is open; each annotation is checked for null and closed.
+        unsafe {
+            let count = self.bindings.FPDFPage_GetAnnotCount(self.page.cast()).min(MAX_ANNOTATIONS);
+            (0..count).any(|i| {
+                let annotation: *mut c_void = self.bindings.FPDFPage_GetAnnot(self.page.cast(), i).cast();
+                if annotation.is_null() {
+                    return false;
+                }
+                let kind = self.bindings.FPDFAnnot_GetSubtype(annotation.cast());
+                self.bindings.FPDFPage_CloseAnnot(annotation.cast());
+                matches!(kind, ANNOTATION_FREE_TEXT | ANNOTATION_WIDGET)
+            })
+        }
+    }
+
     fn geometry(&self) -> PageGeometry {
         let mut bounds = MaybeUninit::uninit();
         // SAFETY: the page is open; the rectangle is read only where the call says that it was written.
@@ -182,6 +227,8 @@ impl PageHandle<'_> {
         let mut builder = LineBuilder::default();
         let (mut object, mut style) = (std::ptr::null_mut::<c_void>(), Style::default());
         let mut high_surrogate: Option<u32> = None;
+        // The box of a hyphen that pdfium takes for one at a line's end. It then gives no line end, and is at times wrong.
+        let mut hyphen: Option<Rect> = None;
         // SAFETY: the text page is open.
         let count = unsafe { self.bindings.FPDFText_CountChars(self.text.cast()) };
         for i in 0..count.max(0) {
@@ -189,10 +236,9 @@ impl PageHandle<'_> {
             let code = unsafe { self.bindings.FPDFText_GetUnicode(self.text.cast(), i) };
             match code {
                 0x0A | 0x0D => builder.end_line(),
-                // pdfium marks a hyphen at a line's end like this and then gives no line end.
                 0x02 => {
-                    builder.push("-", self.rect(i, geometry), style.size, style.bold);
-                    builder.end_line();
+                    hyphen = self.rect(i, geometry);
+                    builder.push("-", hyphen, style.size, style.bold);
                 }
                 0x20 | 0x09 | 0xA0 => {
                     let rect = self.rect(i, geometry).filter(|r| r.w > 0.01 && r.h > 0.01);
@@ -211,10 +257,14 @@ impl PageHandle<'_> {
                     }
                     let character = char::from_u32(code).filter(|c| *c != '\0').unwrap_or('\u{fffd}');
                     let mut utf8 = [0u8; 4];
-                    builder.push(character.encode_utf8(&mut utf8), self.rect(i, geometry), style.size, style.bold);
+                    let rect = self.rect(i, geometry);
+                    if let (Some(before), Some(here)) = (hyphen.take(), rect) && !follows(&before, &here) {
+                        builder.end_line();
+                    }
+                    builder.push(character.encode_utf8(&mut utf8), rect, style.size, style.bold);
                     // SAFETY: as above.
                     if matches!(code, 0x2D | 0xAD) && unsafe { self.bindings.FPDFText_IsHyphen(self.text.cast(), i) } == 1 {
-                        builder.end_line();
+                        hyphen = rect;
                     }
                 }
             }
@@ -310,6 +360,12 @@ impl PageHandle<'_> {
         let rect = geometry.rect(&[(left, bottom), (right, top)]).filter(|_| known);
         rect.map_or(0.0, |r| r.w.min(geometry.width()) * r.h.min(geometry.height()))
     }
+}
+
+/// Whether a box stands on the row of another and after it.
+fn follows(before: &Rect, here: &Rect) -> bool {
+    let shared = (before.y + before.h).min(here.y + here.h) - before.y.max(here.y);
+    shared > 0.4 * before.h.min(here.h) && here.x > before.x
 }
 
 /// Whether a font's name says bold.
