@@ -6,6 +6,8 @@ mod analyze;
 mod documents;
 #[path = "lectern/jobs.rs"]
 mod jobs;
+#[path = "lectern/model.rs"]
+mod model;
 #[path = "lectern/open.rs"]
 mod open;
 #[path = "lectern/print.rs"]
@@ -103,6 +105,8 @@ enum Command {
     Reindex,
     /// Look at everything that can be wrong
     Doctor,
+    /// Look at a model, let it write, or write out its logits
+    Model(model::ModelArgs),
 }
 
 fn main() -> ExitCode {
@@ -111,6 +115,13 @@ fn main() -> ExitCode {
         return code;
     }
     let arguments = Arguments::parse();
+    if let Command::Model(args) = arguments.command {
+        // Needs no library, and Ctrl-C may simply end it.
+        return model::run(args).unwrap_or_else(|error| {
+            eprintln!("lectern: {error:#}");
+            ExitCode::FAILURE
+        });
+    }
     progress::catch_interrupt();
     let outcome = tokio::runtime::Runtime::new()
         .map_err(anyhow::Error::from)
@@ -143,6 +154,8 @@ async fn run(arguments: Arguments) -> anyhow::Result<Outcome> {
         Command::Delete(a) => documents::delete(&workspace, &common, a).await,
         Command::Reindex => documents::reindex(&workspace, &common).await,
         Command::Doctor => documents::doctor(&workspace, &common).await,
+        // Run in `main`, without a library.
+        Command::Model(_) => Ok(Outcome::Done),
     };
     workspace.close().await;
     outcome

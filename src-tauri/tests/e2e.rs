@@ -1,0 +1,164 @@
+//! The real window, driven as a person would: import the sample contract, wait for its fields, click a citation, see the
+//! passage marked on its page. Needs a display: `./dev test` runs it under Xvfb.
+
+use serde_json::{Value, json};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+use thirtyfour::prelude::*;
+
+/// How long the interim model may take to read the sample contract and answer, on two busy cores.
+const ANALYSIS: Duration = Duration::from_secs(1200);
+
+/// The driver with everything it started; ended whatever happens.
+struct Driver {
+    process: Child,
+    port: u16,
+    _library: tempfile::TempDir,
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// Starts WebKit's driver with a library of its own.
+fn driver() -> Driver {
+    let library = tempfile::tempdir().expect("a temporary folder");
+    let port = TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a free port").port();
+    let from = |name: &str, default: &str| std::env::var_os(name).map_or_else(|| root().join(default), PathBuf::from);
+    let process = Command::new("WebKitWebDriver")
+        .arg(format!("--port={port}"))
+        .env("TAURI_WEBVIEW_AUTOMATION", "true")
+        .env("NO_AT_BRIDGE", "1")
+        .env("DBUS_SESSION_BUS_ADDRESS", "disabled:")
+        .env("LECTERN_LIBRARY", library.path())
+        .env("LECTERN_PDFIUM", from("LECTERN_PDFIUM", "vendor/pdfium/libpdfium.so"))
+        .env("LECTERN_MODEL", from("LECTERN_MODEL", "engine/model/weights/interim"))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("WebKitWebDriver is installed (package webkit2gtk-driver)");
+    Driver { process, port, _library: library }
+}
+
+/// Opens the window. The first request to a driver is dropped now and then, so it is tried three times.
+async fn open(driver: &Driver) -> WebDriver {
+    let mut capabilities = Capabilities::new();
+    capabilities.insert(
+        "webkitgtk:browserOptions".to_string(),
+        json!({"binary": env!("CARGO_BIN_EXE_lectern-app"), "args": []}),
+    );
+    let address = format!("http://127.0.0.1:{}", driver.port);
+    for _ in 0..3 {
+        tokio::time::sleep(Duration::from_millis(700)).await;
+        let session = WebDriver::new(&address, capabilities.clone());
+        if let Ok(Ok(window)) = tokio::time::timeout(Duration::from_secs(40), session).await {
+            return window;
+        }
+    }
+    panic!("the window did not open");
+}
+
+/// Calls one of the window's own commands, with a channel for its progress where it wants one.
+async fn invoke(window: &WebDriver, command: &str, arguments: Value) -> Value {
+    const SCRIPT: &str = "
+        const [command, args, done] = arguments;
+        const tauri = window.__TAURI_INTERNALS__;
+        if ('progress' in args) args.progress = '__CHANNEL__:' + tauri.transformCallback(() => {});
+        tauri.invoke(command, args).then((ok) => done({ ok }), (error) => done({ error }));";
+    let reply = window.execute_async(SCRIPT, vec![json!(command), arguments]).await.expect("the script runs");
+    let mut reply: Value = reply.json().clone();
+    assert!(reply.get("error").is_none(), "{command} failed: {reply}");
+    reply["ok"].take()
+}
+
+async fn find(window: &WebDriver, selector: &str) -> WebElement {
+    window
+        .query(By::Css(selector))
+        .wait(Duration::from_secs(30), Duration::from_millis(100))
+        .and_displayed()
+        .first()
+        .await
+        .unwrap_or_else(|e| panic!("{selector} is not shown: {e}"))
+}
+
+async fn picture(window: &WebDriver, name: &str) {
+    let folder = std::env::var_os("LECTERN_ARTIFACTS").map_or_else(|| root().join("build/screenshots"), PathBuf::from);
+    std::fs::create_dir_all(&folder).expect("the folder for screenshots can be made");
+    window.screenshot(&folder.join(name)).await.expect("a screenshot is taken");
+}
+
+/// Whether a mark lies inside the visible part of the pane that scrolls it.
+const MARK_IS_VISIBLE: &str = "
+    const mark = document.querySelector('[data-testid=highlight]');
+    if (!mark) return false;
+    let pane = mark.parentElement;
+    while (pane && !(pane.scrollHeight > pane.clientHeight + 1 && /auto|scroll/.test(getComputedStyle(pane).overflowY))) pane = pane.parentElement;
+    const a = mark.getBoundingClientRect(), b = (pane || document.documentElement).getBoundingClientRect();
+    return a.width > 2 && a.height > 2 && a.top >= b.top - 1 && a.bottom <= b.bottom + 1 && document.scrollingElement.scrollTop === 0;";
+
+async fn wait_for(window: &WebDriver, what: &str, script: &str, limit: Duration) {
+    let started = Instant::now();
+    while started.elapsed() < limit {
+        if window.execute(script, vec![]).await.is_ok_and(|r| r.json() == &json!(true)) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(150)).await;
+    }
+    picture(window, "failed.png").await;
+    panic!("{what} did not happen within {limit:?}");
+}
+
+#[tokio::test]
+#[ignore = "needs a display; ./dev test runs it under Xvfb"]
+async fn a_contract_is_imported_its_fields_found_and_a_citation_shown_on_its_page() {
+    let driver = driver();
+    let window = open(&driver).await;
+    window.set_script_timeout(ANALYSIS).await.expect("the driver takes the limit");
+    find(&window, "[data-testid=import]").await;
+    picture(&window, "1-empty-library.png").await;
+
+    let contract = root().join("tests/samples/services-agreement.pdf").canonicalize().expect("the sample is there");
+    let document =
+        invoke(&window, "import_file", json!({"path": contract, "password": null, "ticket": "e2e", "progress": null})).await;
+    assert_eq!(document["status"], "ready", "{document}");
+    let transcript = root().join("tests/samples/weekly-meeting.vtt").canonicalize().expect("the sample is there");
+    invoke(&window, "import_file", json!({"path": transcript, "password": null, "ticket": "e2e", "progress": null})).await;
+    window.refresh().await.expect("the window loads again");
+    find(&window, "[data-testid=document-row]").await;
+    picture(&window, "2-library.png").await;
+
+    let pack = std::fs::read_to_string(root().join("tests/samples/first-look.json")).expect("the sample pack is there");
+    let task = json!({"task": "fields", "pack": pack});
+    let run = invoke(
+        &window,
+        "start_task",
+        json!({"id": document["id"], "task": task, "tooLong": null, "ticket": "e2e", "progress": null}),
+    )
+    .await;
+    let quoted = run["claims"].as_array().expect("claims").iter().any(|c| !c["evidence"].as_array().expect("evidence").is_empty());
+    assert!(quoted, "no field came with a passage: {run}");
+
+    let row = find(&window, "[data-testid=document-row][data-name='services-agreement.pdf']").await;
+    row.click().await.expect("the row can be clicked");
+    find(&window, "[data-testid=tab-fields]").await.click().await.expect("the tab can be clicked");
+    find(&window, "[data-testid=claim]").await;
+    find(&window, "[data-testid=citation]").await.click().await.expect("the citation can be clicked");
+    wait_for(&window, "a mark on the page", MARK_IS_VISIBLE, Duration::from_secs(30)).await;
+    // The page itself is drawn a moment later than its mark.
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    picture(&window, "3-citation.png").await;
+
+    window.execute("document.documentElement.dataset.theme = 'dark'", vec![]).await.expect("the theme can be set");
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    picture(&window, "4-citation-dark.png").await;
+    window.quit().await.expect("the window closes");
+}
