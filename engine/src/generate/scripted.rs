@@ -116,6 +116,9 @@ fn fill(schema: &Value, document: &str, instruction: &str) -> Value {
     if let Some(choices) = schema["enum"].as_array() {
         return choices.first().cloned().unwrap_or(Value::Null);
     }
+    if let Some(options) = schema["anyOf"].as_array() {
+        return options.first().map(|o| fill(o, document, instruction)).unwrap_or(Value::Null);
+    }
     let kind = schema["type"].as_str().or_else(|| schema["type"][0].as_str());
     match kind {
         Some("object") => {

@@ -23,7 +23,7 @@ pub(crate) fn run(asking: &mut Asking<'_>, grounds: &Grounds<'_>, pack: &Pack, a
         let tokens = TOKENS_PER_FIELD * group.len();
         let answer = asking.ask(&label, prompt::fields(group), prompt::fields_schema(group), tokens)?;
         for field in group {
-            let found = answer.as_ref().map(|a| a.get(&field.name).filter(|v| v.get("found").is_some()));
+            let found = answer.as_ref().map(|a| a.get(&field.name).filter(|v| v.get("quotes").is_some()));
             match found {
                 Ok(Some(given)) => claims.extend(field_claims(grounds, field, given, after, read_tokens)),
                 Ok(None) => claims.push(failed(field, "the answer was cut before this field")),
@@ -43,8 +43,7 @@ fn failed(field: &FieldSpec, reason: &str) -> Claim {
 }
 
 fn field_claims(grounds: &Grounds<'_>, field: &FieldSpec, given: &Value, after: usize, read_tokens: usize) -> Vec<Claim> {
-    let found = given.get("found").and_then(Value::as_bool).unwrap_or(false);
-    if !found {
+    if strings(given, "quotes").is_empty() {
         let mut claim = Grounded::default().claim(ClaimKind::Field, &field.name, String::new());
         claim.status = Status::NotFound;
         claim.searched = Some(grounds.searched(field.queries(), false, read_tokens));
@@ -54,7 +53,7 @@ fn field_claims(grounds: &Grounds<'_>, field: &FieldSpec, given: &Value, after: 
     if grounded.evidence.is_empty() {
         let text = grounded.unlocated.first().map(|q| one_line(q)).unwrap_or_default();
         let mut claim = grounded.claim(ClaimKind::Field, &field.name, text);
-        claim.checks.push("The model says that the document has this, but gave no passage that stands in it.".to_owned());
+        claim.checks.push("The passage that the model gave does not stand in the document.".to_owned());
         return vec![claim];
     }
     let mut claims = valued(field, grounded);

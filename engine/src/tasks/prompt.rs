@@ -85,16 +85,15 @@ pub fn fields(fields: &[FieldSpec]) -> String {
             FieldType::Text | FieldType::Clause | FieldType::Flag => " Copy the passage that says so. ",
         });
     }
-    text.push_str("Say whether it is found, and copy at most three passages. If the document does not have it, found is false and there are no quotes.");
+    text.push_str("Copy one to three passages. If the document does not have it, write \"none\".");
     text
 }
 
 /// Puts a person's question.
 pub fn question(question: &str) -> String {
     format!(
-        "Answer this question from the document above only: {} First say whether the document answers it and copy the \
-         passages that do, at most three; then answer in one or two sentences. If the document does not answer it, found is \
-         false.",
+        "Answer this question from the document above only: {} First copy the passages that answer it, at most \
+         three; then answer in one or two sentences. If the document does not answer it, write \"none\" for the passages.",
         one_line(question)
     )
 }
@@ -135,20 +134,22 @@ pub fn point_schema(text: &str) -> Value {
     object_schema([("quote".to_owned(), quote_schema()), (text.to_owned(), text_schema(300))])
 }
 
-/// `{"<field name>": {"found": …, "quotes": […]}, …}`.
+/// `{"<field name>": {"quotes": […] or "none"}, …}`.
 pub fn fields_schema(fields: &[FieldSpec]) -> Value {
-    object_schema(fields.iter().map(|f| (f.name.clone(), found_schema([]))))
+    object_schema(fields.iter().map(|f| (f.name.clone(), quotes_schema([]))))
 }
 
-/// `{"found": …, "quotes": […], "answer": …}`.
+/// `{"quotes": […] or "none", "answer": …}`.
 pub fn question_schema() -> Value {
-    found_schema([("answer".to_owned(), optional_text_schema(400))])
+    quotes_schema([("answer".to_owned(), optional_text_schema(400))])
 }
 
-fn found_schema(more: impl IntoIterator<Item = (String, Value)>) -> Value {
-    let quotes = json!({"type": "array", "minItems": 0, "maxItems": 3, "items": quote_schema()});
-    let first = [("found".to_owned(), json!({"type": "boolean"})), ("quotes".to_owned(), quotes)];
-    object_schema(first.into_iter().chain(more))
+/// Quotes, or the word that says there are none. Saying yes without a passage is not possible: a small model did just
+/// that whenever it could.
+fn quotes_schema(more: impl IntoIterator<Item = (String, Value)>) -> Value {
+    let some = json!({"type": "array", "minItems": 1, "maxItems": 3, "items": quote_schema()});
+    let quotes = json!({"anyOf": [some, {"const": "none"}]});
+    object_schema(std::iter::once(("quotes".to_owned(), quotes)).chain(more))
 }
 
 /// Text from a person, or a heading, on one line: it cannot look like a turn of its own.

@@ -21,8 +21,7 @@ pub(crate) fn run(asking: &mut Asking<'_>, grounds: &Grounds<'_>, question: &str
     };
     asking.progress(1, 1, "steps")?;
     let answer = one_line(given.get("answer").and_then(Value::as_str).unwrap_or_default());
-    let found = given.get("found").and_then(Value::as_bool).unwrap_or(false);
-    if !found {
+    if strings(&given, "quotes").is_empty() {
         let mut claim = Grounded::default().claim(ClaimKind::Answer, question, String::new());
         claim.status = Status::NotFound;
         claim.searched = Some(grounds.searched(queries(question), true, read_tokens));
