@@ -1,2 +1,4 @@
-//! Build script.
-fn main() {}
+//! Lets Tauri read its configuration, capabilities and icons at build time.
+fn main() {
+    tauri_build::build();
+}
