@@ -177,7 +177,7 @@ impl Lead<'_> {
 
     fn extractor(&self) -> Extractor {
         match self {
-            Lead::Pdfium(_) => pdfium::Library::extractor(),
+            Lead::Pdfium(d) => d.extractor(),
             Lead::PdfExtract(_) => pdf_extract::extractor(),
         }
     }

@@ -131,12 +131,9 @@ impl Parser {
         };
         let errors = Tail::of(stderr);
         let frames = frames_of(stdout);
-        // The pipe may break at once where the child dies early; what killed it is told below.
-        let asked = write_request(&mut stdin, request);
-        let ended = match asked {
-            Ok(()) => self.receive(&frames, deadline, read, sink)?,
-            Err(_) => None,
-        };
+        // The pipe breaks where the child dies early; what it said before is taken all the same, and what killed it told.
+        let _ = write_request(&mut stdin, request);
+        let ended = self.receive(&frames, deadline, read, sink)?;
         drop(frames);
         Ok(match ended {
             // The child does not know its limit.

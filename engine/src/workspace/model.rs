@@ -2,15 +2,13 @@
 
 use super::{Fit, FitError, MakeGenerator, Workspace};
 use crate::generate::{GenerateError, Generator, ModelCard};
+use crate::reading::available_tokens;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 
 /// A model that nobody asked for this long is ended: its memory is worth more than the seconds of loading it.
 const IDLE: Duration = Duration::from_secs(600);
-
-/// Tokens kept free beside the document when judging whether it fits: framing, an instruction, an answer.
-const RESERVED_TOKENS: usize = 1024;
 
 /// Holds the generator, and whoever uses it.
 pub(super) struct Slot {
@@ -85,7 +83,7 @@ impl Workspace {
         Ok(Fit {
             tokens,
             context: card.context_length,
-            fits: tokens + RESERVED_TOKENS <= card.context_length,
+            fits: tokens <= available_tokens(&card),
             memory_estimate_bytes: card.weights_bytes + state,
         })
     }

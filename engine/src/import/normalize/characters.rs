@@ -111,10 +111,24 @@ pub(super) fn clean_line(line: &RawLine) -> Vec<Glyph> {
     while clean.last().is_some_and(|g| g.character == ' ') {
         clean.pop();
     }
+    drop_inferred_spaces(&mut clean);
     if let Some((at, hyphen)) = soft_hyphen.filter(|(at, _)| *at == clean.len() && *at > 0) {
         clean.insert(at, hyphen);
     }
     clean
+}
+
+/// Wide setting makes an extractor see spaces between the characters of a script that has none. One that was drawn stays.
+fn drop_inferred_spaces(glyphs: &mut Vec<Glyph>) {
+    let unspaced = |g: Option<&Glyph>| g.is_some_and(|g| is_unspaced_script(g.character));
+    let inferred: Vec<bool> = (0..glyphs.len())
+        .map(|i| {
+            let space = glyphs.get(i).is_some_and(|g| g.character == ' ' && g.rect.is_none());
+            space && unspaced(i.checked_sub(1).and_then(|i| glyphs.get(i))) && unspaced(glyphs.get(i + 1))
+        })
+        .collect();
+    let mut inferred = inferred.into_iter();
+    glyphs.retain(|_| inferred.next() != Some(true));
 }
 
 /// The characters a glyph becomes with their boxes; a box of several characters is split evenly.
@@ -183,6 +197,14 @@ mod tests {
         let clean = clean_line(&line(&[("f", 0.0), ("i", 0.0), ("n", 6.0)]));
         let xs: Vec<f32> = clean.iter().filter_map(|g| g.rect).map(|r| r.x).collect();
         assert_eq!(xs, [0.0, 3.0, 6.0]);
+    }
+
+    #[test]
+    fn a_space_that_nobody_drew_between_chinese_characters_goes() {
+        let mut wide = line(&[("目", 0.0), (" ", 6.0), ("录", 12.0), (" ", 18.0), ("一", 24.0), (" ", 30.0), ("a", 36.0)]);
+        wide.glyphs[1].rect = None;
+        wide.glyphs[5].rect = None;
+        assert_eq!(text(&clean_line(&wide)), "目录 一 a");
     }
 
     #[test]

@@ -34,7 +34,7 @@ const FLAG_FORCE_BOLD: i32 = 1 << 18;
 
 /// The library, loaded once in a process.
 #[derive(Clone, Copy)]
-pub(super) struct Library(&'static dyn PdfiumLibraryBindings);
+pub(super) struct Library(&'static dyn PdfiumLibraryBindings, &'static str);
 
 impl Library {
     /// Loads the library at `path`; later calls return the one that was loaded first.
@@ -45,15 +45,18 @@ impl Library {
             return Ok(library);
         }
         let bindings = Pdfium::bind_to_library(path).map_err(|e| e.to_string())?;
-        let library = Library(Pdfium::new(bindings).bindings());
+        // The library does not tell its version, so the file itself is named: the same digest is the same reader.
+        let digest = blake3::hash(&std::fs::read(path).map_err(|e| e.to_string())?).to_hex();
+        let version = format!("interface 8125, library blake3:{}", digest.get(..16).unwrap_or_default());
+        // Leaked once in a process, beside a library that is never unloaded.
+        let library = Library(Pdfium::new(bindings).bindings(), Box::leak(version.into_boxed_str()));
         *loaded = Some(library);
         Ok(library)
     }
 
-    /// What is recorded as the extractor. The library does not tell its version; the file's size and the binding do
-    /// not either, so the interface it was built against is named.
-    pub(super) fn extractor() -> Extractor {
-        Extractor { name: "pdfium".to_string(), version: "pypdfium2 5.15.2 (159.0.8149)".to_string() }
+    /// What is recorded as the extractor.
+    pub(super) fn extractor(self) -> Extractor {
+        Extractor { name: "pdfium".to_string(), version: self.1.to_string() }
     }
 
     /// Opens a document that lies in memory.
@@ -116,6 +119,11 @@ impl PdfiumDocument<'_> {
     /// Number of pages.
     pub(super) fn pages(&self) -> u32 {
         self.pages
+    }
+
+    /// What reads it.
+    pub(super) fn extractor(&self) -> Extractor {
+        self.library.extractor()
     }
 
     /// The title in the document's information, as it stands there.
