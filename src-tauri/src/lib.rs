@@ -33,6 +33,8 @@ pub fn bindings() -> tauri_specta::Builder<tauri::Wry> {
             commands::export_run,
         ])
         .error_handling(tauri_specta::ErrorHandlingMode::Throw)
+        // One type each: the window sends what it was sent, so `T_Serialize` beside `T_Deserialize` would only be noise.
+        .disable_serde_phases()
 }
 
 /// Opens the window and returns when it is closed.

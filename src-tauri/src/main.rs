@@ -7,5 +7,11 @@ fn main() -> ExitCode {
     if let Some(code) = lectern_engine::worker::run_if_worker(std::env::args_os()) {
         return code;
     }
+    #[cfg(target_os = "linux")]
+    if std::env::var_os("WEBKIT_DISABLE_DMABUF_RENDERER").is_none() {
+        // WebKitGTK shows an empty window with some graphics drivers unless this is set before it starts.
+        // SAFETY: nothing else runs yet: this is the first statement of the only thread.
+        unsafe { std::env::set_var("WEBKIT_DISABLE_DMABUF_RENDERER", "1") };
+    }
     lectern_app::run()
 }

@@ -12,17 +12,17 @@ export const commands = {
 	/**  The model, if there is one. */
 	modelState: () => __TAURI_INVOKE<WireModel>("model_state"),
 	/**  All documents, newest first. */
-	documents: () => __TAURI_INVOKE<WireDocument_Serialize[]>("documents"),
+	documents: () => __TAURI_INVOKE<WireDocument[]>("documents"),
 	/**  Imports one file. A file that cannot be read becomes a document whose status says why. */
-	importFile: (path: string, password: string | null, ticket: string, progress: Channel<WireProgress_Deserialize>) => __TAURI_INVOKE<WireDocument_Serialize>("import_file", { path, password, ticket, progress }),
+	importFile: (path: string, password: string | null, ticket: string, progress: Channel<WireProgress>) => __TAURI_INVOKE<WireDocument>("import_file", { path, password, ticket, progress }),
 	/**  Tries a document that could not be read again, with a password if one is needed. */
-	retryDocument: (id: number, password: string | null, ticket: string, progress: Channel<WireProgress_Deserialize>) => __TAURI_INVOKE<WireDocument_Serialize>("retry_document", { id, password, ticket, progress }),
+	retryDocument: (id: number, password: string | null, ticket: string, progress: Channel<WireProgress>) => __TAURI_INVOKE<WireDocument>("retry_document", { id, password, ticket, progress }),
 	/**  Deletes a document with everything made from it. */
 	deleteDocument: (id: number) => __TAURI_INVOKE<null>("delete_document", { id }),
 	/**  A document opened for reading. */
-	documentView: (id: number) => __TAURI_INVOKE<WireDocumentView_Serialize>("document_view", { id }),
+	documentView: (id: number) => __TAURI_INVOKE<WireDocumentView>("document_view", { id }),
 	/**  Searches the library, or one document. */
-	search: (query: string, document: number | null) => __TAURI_INVOKE<WireHit_Serialize[]>("search", { query, document }),
+	search: (query: string, document: number | null) => __TAURI_INVOKE<WireHit[]>("search", { query, document }),
 	/**  The built-in packs. */
 	packs: () => __TAURI_INVOKE<WirePack[]>("packs"),
 	/**  Checks a pack in a file; its JSON is what `start_task` takes. */
@@ -33,37 +33,20 @@ export const commands = {
 	 *  Runs a task on a document and stores its result. `too_long` is the person's choice for a document longer than the
 	 *  model holds: `beginning`, `parts`, or none, which refuses with the code `too_long`.
 	 */
-	startTask: (id: number, task: WireTask, tooLong: string | null, ticket: string, progress: Channel<WireProgress_Deserialize>) => __TAURI_INVOKE<WireRun_Serialize>("start_task", { id, task, tooLong, ticket, progress }),
+	startTask: (id: number, task: WireTask, tooLong: string | null, ticket: string, progress: Channel<WireProgress>) => __TAURI_INVOKE<WireRun>("start_task", { id, task, tooLong, ticket, progress }),
 	/**  Stops the work of that ticket at its next safe place. */
 	cancel: (ticket: string) => __TAURI_INVOKE<null>("cancel", { ticket }),
 	/**  The results of a document, newest first. */
-	runs: (id: number) => __TAURI_INVOKE<WireRun_Serialize[]>("runs", { id }),
+	runs: (id: number) => __TAURI_INVOKE<WireRun[]>("runs", { id }),
 	/**  Keeps a person's verdict on a line. */
-	review: (claim: number, review: WireReview_Deserialize) => __TAURI_INVOKE<null>("review", { claim, review }),
+	review: (claim: number, review: WireReview) => __TAURI_INVOKE<null>("review", { claim, review }),
 	/**  Writes a result to a file: `json`, `md` or `csv` by its ending. */
 	exportRun: (run: number, path: string, includeUnsupported: boolean) => __TAURI_INVOKE<null>("export_run", { run, path, includeUnsupported }),
 };
 
 /* Types */
 /**  A block of text. */
-export type WireBlock = WireBlock_Serialize | WireBlock_Deserialize;
-
-/**  A block of text. */
-export type WireBlock_Deserialize = {
-	/**  `paragraph`, `heading`, `list_item`, `table_row`, `footnote`, `running_header`, `cue`, `comment`, `code`. */
-	kind: string,
-	/**  Level of a heading, else 0. */
-	level: number,
-	/**  Where it stands. */
-	range: WireRange,
-	/**  Who speaks, for a cue. */
-	speaker?: string | null,
-	/**  When, for a cue, in milliseconds. */
-	time_ms?: number | null,
-};
-
-/**  A block of text. */
-export type WireBlock_Serialize = {
+export type WireBlock = {
 	/**  `paragraph`, `heading`, `list_item`, `table_row`, `footnote`, `running_header`, `cue`, `comment`, `code`. */
 	kind: string,
 	/**  Level of a heading, else 0. */
@@ -77,40 +60,7 @@ export type WireBlock_Serialize = {
 };
 
 /**  One line of a result. */
-export type WireClaim = WireClaim_Serialize | WireClaim_Deserialize;
-
-/**  One line of a result. */
-export type WireClaim_Deserialize = {
-	/**  Its number. */
-	id: number,
-	/**  `headline`, `key_point`, `section_point`, `attendee`, `topic`, `decision`, `action`, `field`, `answer`. */
-	kind: string,
-	/**  The field's name, the section's heading, the topic. */
-	label: string,
-	/**  The line. */
-	text: string,
-	/**  The value in normal form. */
-	value?: string | null,
-	/**  `verified`, `fuzzy`, `unsupported`, `not_found`. */
-	status: string,
-	/**  The passages. */
-	evidence: WirePassage_Deserialize[],
-	/**  Quotes that do not stand in the document. */
-	unlocated: string[],
-	/**  Owner of an action. */
-	owner?: string | null,
-	/**  Due date of an action. */
-	due?: string | null,
-	/**  What was searched for something not found. */
-	searched?: WireSearched_Deserialize | null,
-	/**  Notes of the cross-check. */
-	checks: string[],
-	/**  The person's verdict. */
-	review?: WireReview_Deserialize | null,
-};
-
-/**  One line of a result. */
-export type WireClaim_Serialize = {
+export type WireClaim = {
 	/**  Its number. */
 	id: number,
 	/**  `headline`, `key_point`, `section_point`, `attendee`, `topic`, `decision`, `action`, `field`, `answer`. */
@@ -124,7 +74,7 @@ export type WireClaim_Serialize = {
 	/**  `verified`, `fuzzy`, `unsupported`, `not_found`. */
 	status: string,
 	/**  The passages. */
-	evidence: WirePassage_Serialize[],
+	evidence: WirePassage[],
 	/**  Quotes that do not stand in the document. */
 	unlocated: string[],
 	/**  Owner of an action. */
@@ -132,79 +82,15 @@ export type WireClaim_Serialize = {
 	/**  Due date of an action. */
 	due: string | null,
 	/**  What was searched for something not found. */
-	searched: WireSearched_Serialize | null,
+	searched: WireSearched | null,
 	/**  Notes of the cross-check. */
 	checks: string[],
 	/**  The person's verdict. */
-	review: WireReview_Serialize | null,
+	review: WireReview | null,
 };
 
 /**  A document in the library. */
-export type WireDocument = WireDocument_Serialize | WireDocument_Deserialize;
-
-/**  A document opened for reading. */
-export type WireDocumentView = WireDocumentView_Serialize | WireDocumentView_Deserialize;
-
-/**  A document opened for reading. */
-export type WireDocumentView_Deserialize = {
-	/**  The document. */
-	document: WireDocument_Deserialize,
-	/**  Its canonical text. */
-	text: string,
-	/**  Its pages. */
-	pages: WirePage[],
-	/**  Its headings. */
-	sections: WireSection[],
-	/**  Its blocks. */
-	blocks: WireBlock_Deserialize[],
-	/**  What read it, for instance `pdfium 159.0`. */
-	extractor: string,
-};
-
-/**  A document opened for reading. */
-export type WireDocumentView_Serialize = {
-	/**  The document. */
-	document: WireDocument_Serialize,
-	/**  Its canonical text. */
-	text: string,
-	/**  Its pages. */
-	pages: WirePage[],
-	/**  Its headings. */
-	sections: WireSection[],
-	/**  Its blocks. */
-	blocks: WireBlock_Serialize[],
-	/**  What read it, for instance `pdfium 159.0`. */
-	extractor: string,
-};
-
-/**  A document in the library. */
-export type WireDocument_Deserialize = {
-	/**  Its number. */
-	id: number,
-	/**  File name. */
-	name: string,
-	/**  The title it states. */
-	title?: string | null,
-	/**  `pdf`, `docx`, `text`, `markdown`, `html`, `vtt`, `srt`, `speakers`, or none where it was not recognised. */
-	format?: string | null,
-	/**  `importing`, `ready`, `partial`, `needs_ocr`, `needs_password`, `damaged`, `empty`, `unsupported`, `failed`. */
-	status: string,
-	/**  What is wrong and what to do, where something is. */
-	message?: string | null,
-	/**  Size of the file in kilobytes, at least 1. */
-	kilobytes: number,
-	/**  Number of pages, for formats that have them. */
-	pages?: number | null,
-	/**  Pages without a usable text layer. */
-	pages_need_ocr: number,
-	/**  Seconds since 1970. */
-	imported_s: number,
-	/**  What the person should know about the import. */
-	notes: string[],
-};
-
-/**  A document in the library. */
-export type WireDocument_Serialize = {
+export type WireDocument = {
 	/**  Its number. */
 	id: number,
 	/**  File name. */
@@ -229,6 +115,22 @@ export type WireDocument_Serialize = {
 	notes: string[],
 };
 
+/**  A document opened for reading. */
+export type WireDocumentView = {
+	/**  The document. */
+	document: WireDocument,
+	/**  Its canonical text. */
+	text: string,
+	/**  Its pages. */
+	pages: WirePage[],
+	/**  Its headings. */
+	sections: WireSection[],
+	/**  Its blocks. */
+	blocks: WireBlock[],
+	/**  What read it, for instance `pdfium 159.0`. */
+	extractor: string,
+};
+
 /**  An error on the wire. */
 export type WireError = {
 	/**  What the window may act on: `cancelled`, `too_long`, `no_model`, `locked`; else `failed`. */
@@ -250,26 +152,7 @@ export type WireFit = {
 };
 
 /**  A search hit. */
-export type WireHit = WireHit_Serialize | WireHit_Deserialize;
-
-/**  A search hit. */
-export type WireHit_Deserialize = {
-	/**  The document's number. */
-	document: number,
-	/**  Its file name. */
-	name: string,
-	/**  Page from 1. */
-	page?: number | null,
-	/**  Heading it stands under. */
-	section?: string | null,
-	/**  The excerpt in pieces; every second one, from the second on, is a hit. */
-	pieces: string[],
-	/**  Where to go. */
-	passage: WirePassage_Deserialize,
-};
-
-/**  A search hit. */
-export type WireHit_Serialize = {
+export type WireHit = {
 	/**  The document's number. */
 	document: number,
 	/**  Its file name. */
@@ -281,7 +164,7 @@ export type WireHit_Serialize = {
 	/**  The excerpt in pieces; every second one, from the second on, is a hit. */
 	pieces: string[],
 	/**  Where to go. */
-	passage: WirePassage_Serialize,
+	passage: WirePassage,
 };
 
 /**  The model. */
@@ -325,28 +208,7 @@ export type WirePage = {
 };
 
 /**  A passage: where to scroll, what to mark. */
-export type WirePassage = WirePassage_Serialize | WirePassage_Deserialize;
-
-/**  A passage: where to scroll, what to mark. */
-export type WirePassage_Deserialize = {
-	/**  The words as they stand. */
-	quote: string,
-	/**  Page from 1; none for formats without pages. */
-	page?: number | null,
-	/**  Range of the text. */
-	range: WireRange,
-	/**  Rectangles to mark. */
-	rects: WireRect[],
-	/**  In how many places the same words stand. */
-	occurrences: number,
-	/**  Whether it was found only after folding white space, case or punctuation. */
-	folded: boolean,
-	/**  Start of the transcript cue it stands in, in milliseconds. */
-	time_ms?: number | null,
-};
-
-/**  A passage: where to scroll, what to mark. */
-export type WirePassage_Serialize = {
+export type WirePassage = {
 	/**  The words as they stand. */
 	quote: string,
 	/**  Page from 1; none for formats without pages. */
@@ -364,26 +226,7 @@ export type WirePassage_Serialize = {
 };
 
 /**  Where long work is. */
-export type WireProgress = WireProgress_Serialize | WireProgress_Deserialize;
-
-/**  Where long work is. */
-export type WireProgress_Deserialize = {
-	/**  A stable word: `import`, `read`, `fields` ... */
-	stage: string,
-	/**  One line for a person. */
-	message: string,
-	/**  Units done. */
-	done: number,
-	/**  Units in all, where known. */
-	total?: number | null,
-	/**  What is counted. */
-	unit: string,
-	/**  Warnings so far. */
-	warnings: string[],
-};
-
-/**  Where long work is. */
-export type WireProgress_Serialize = {
+export type WireProgress = {
 	/**  A stable word: `import`, `read`, `fields` ... */
 	stage: string,
 	/**  One line for a person. */
@@ -421,20 +264,7 @@ export type WireRect = {
 };
 
 /**  A person's verdict on a line. */
-export type WireReview = WireReview_Serialize | WireReview_Deserialize;
-
-/**  A person's verdict on a line. */
-export type WireReview_Deserialize = {
-	/**  `accepted`, `edited`, `rejected`. */
-	verdict: WireVerdict,
-	/**  The edited text. */
-	text?: string | null,
-	/**  A note. */
-	note?: string | null,
-};
-
-/**  A person's verdict on a line. */
-export type WireReview_Serialize = {
+export type WireReview = {
 	/**  `accepted`, `edited`, `rejected`. */
 	verdict: WireVerdict,
 	/**  The edited text. */
@@ -444,10 +274,7 @@ export type WireReview_Serialize = {
 };
 
 /**  A stored result. */
-export type WireRun = WireRun_Serialize | WireRun_Deserialize;
-
-/**  A stored result. */
-export type WireRun_Deserialize = {
+export type WireRun = {
 	/**  Its number. */
 	id: number,
 	/**  `summary`, `minutes`, `fields`, `question`. */
@@ -469,56 +296,17 @@ export type WireRun_Deserialize = {
 	/**  Whether the model is a stand-in. */
 	interim: boolean,
 	/**  The lines. */
-	claims: WireClaim_Deserialize[],
-};
-
-/**  A stored result. */
-export type WireRun_Serialize = {
-	/**  Its number. */
-	id: number,
-	/**  `summary`, `minutes`, `fields`, `question`. */
-	task: string,
-	/**  The pack's name or the question. */
-	title: string,
-	/**  Seconds since 1970. */
-	created_s: number,
-	/**  What was read, in a sentence. */
-	coverage: string,
-	/**  Whether all of it was read in one piece. */
-	whole: boolean,
-	/**  Pages that hold no usable text. */
-	unread_pages: number[],
-	/**  Answers that were cut. */
-	cut_short: string[],
-	/**  The model's name. */
-	model: string,
-	/**  Whether the model is a stand-in. */
-	interim: boolean,
-	/**  The lines. */
-	claims: WireClaim_Serialize[],
+	claims: WireClaim[],
 };
 
 /**  What was searched. */
-export type WireSearched = WireSearched_Serialize | WireSearched_Deserialize;
-
-/**  What was searched. */
-export type WireSearched_Deserialize = {
+export type WireSearched = {
 	/**  Tokens read. */
 	read_tokens: number,
 	/**  Words looked for. */
 	queries: string[],
 	/**  Passages that may speak against "not found". */
-	contrary: WirePassage_Deserialize[],
-};
-
-/**  What was searched. */
-export type WireSearched_Serialize = {
-	/**  Tokens read. */
-	read_tokens: number,
-	/**  Words looked for. */
-	queries: string[],
-	/**  Passages that may speak against "not found". */
-	contrary: WirePassage_Serialize[],
+	contrary: WirePassage[],
 };
 
 /**  A heading. */
