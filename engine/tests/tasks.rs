@@ -91,7 +91,7 @@ fn pack(fields: Vec<FieldSpec>) -> TaskSpec {
 }
 
 fn found(name: &str, quotes: &[&str]) -> serde_json::Value {
-    json!({name: {"found": true, "quotes": quotes}})
+    json!({name: {"quotes": quotes}})
 }
 
 #[test]
@@ -138,7 +138,7 @@ fn a_value_that_rules_or_search_doubt_says_so() {
 #[test]
 fn not_found_records_what_was_searched_and_what_speaks_against_it() {
     let spec = pack(vec![field("Law", FieldType::Clause, &["governed by", "jurisdiction"]), field("Escrow", FieldType::Clause, &["escrow"])]);
-    let none = |name: &str| json!({name: {"found": false, "quotes": []}});
+    let none = |name: &str| json!({name: {"quotes": "none"}});
     let mut model = answering(vec![("Law", none("Law")), ("Escrow", none("Escrow"))]);
     let document = doc(CONTRACT);
     let result = run(&mut model, &document, &spec).unwrap();
@@ -211,15 +211,15 @@ fn an_owner_or_due_date_stands_only_if_it_was_said() {
 #[test]
 fn a_question_is_answered_with_passages_or_searched_for() {
     let spec = TaskSpec::Question { question: "Which law governs the contract?".into() };
-    let yes = json!({"found": true, "quotes": ["governed by the laws of Denmark"], "answer": "Danish law."});
+    let yes = json!({"quotes": ["governed by the laws of Denmark"], "answer": "Danish law."});
     let result = run(&mut answering(vec![("Which law", yes)]), &doc(CONTRACT), &spec).unwrap();
     assert_eq!((result.claims[0].status, result.claims[0].text.as_str()), (Status::Verified, "Danish law."));
-    let no = json!({"found": false, "quotes": [], "answer": ""});
+    let no = json!({"quotes": "none", "answer": ""});
     let result = run(&mut answering(vec![("Which law", no)]), &doc(CONTRACT), &spec).unwrap();
     assert_eq!(result.claims[0].status, Status::NotFound);
     let note = result.claims[0].searched.as_ref().unwrap();
     assert!(note.contrary.iter().any(|e| e.quote.contains("laws of Denmark")), "{note:?}");
-    let made_up = json!({"found": true, "quotes": ["the laws of Atlantis apply"], "answer": "Atlantis."});
+    let made_up = json!({"quotes": ["the laws of Atlantis apply"], "answer": "Atlantis."});
     let result = run(&mut answering(vec![("Which law", made_up)]), &doc(CONTRACT), &spec).unwrap();
     assert_eq!(result.claims[0].status, Status::Unsupported);
     let empty = TaskSpec::Question { question: "  ".into() };
@@ -273,7 +273,7 @@ fn a_field_missing_in_one_part_and_there_in_another_is_found() {
         let law = request.instruction.contains("Law") && read.contains("Denmark");
         let name = if request.instruction.contains("Law") { "Law" } else { "Escrow" };
         let quotes = if law { vec!["The law of Denmark governs"] } else { vec![] };
-        Ok(json!({name: {"found": law, "quotes": quotes}}).to_string())
+        Ok(json!({name: {"quotes": quotes}}).to_string())
     }))
     .with_context(160);
     let document = doc(&text);
