@@ -52,10 +52,9 @@ fn driver() -> Driver {
 /// Opens the window. The first request to a driver is dropped now and then, so it is tried three times.
 async fn open(driver: &Driver) -> WebDriver {
     let mut capabilities = Capabilities::new();
-    capabilities.insert(
-        "webkitgtk:browserOptions".to_string(),
-        json!({"binary": env!("CARGO_BIN_EXE_lectern-app"), "args": []}),
-    );
+    capabilities
+        .set("webkitgtk:browserOptions", json!({"binary": env!("CARGO_BIN_EXE_lectern-app"), "args": []}))
+        .expect("the options are JSON");
     let address = format!("http://127.0.0.1:{}", driver.port);
     for _ in 0..3 {
         tokio::time::sleep(Duration::from_millis(700)).await;
@@ -98,7 +97,7 @@ async fn picture(window: &WebDriver, name: &str) {
 
 /// Whether a mark lies inside the visible part of the pane that scrolls it.
 const MARK_IS_VISIBLE: &str = "
-    const mark = document.querySelector('[data-testid=highlight]');
+    const mark = document.querySelector('[data-highlight=active]');
     if (!mark) return false;
     let pane = mark.parentElement;
     while (pane && !(pane.scrollHeight > pane.clientHeight + 1 && /auto|scroll/.test(getComputedStyle(pane).overflowY))) pane = pane.parentElement;
@@ -123,17 +122,19 @@ async fn a_contract_is_imported_its_fields_found_and_a_citation_shown_on_its_pag
     let driver = driver();
     let window = open(&driver).await;
     window.set_script_timeout(ANALYSIS).await.expect("the driver takes the limit");
-    find(&window, "[data-testid=import]").await;
+    find(&window, "button[title^=Import]").await;
     picture(&window, "1-empty-library.png").await;
 
     let contract = root().join("tests/samples/services-agreement.pdf").canonicalize().expect("the sample is there");
     let document =
-        invoke(&window, "import_file", json!({"path": contract, "password": null, "ticket": "e2e", "progress": null})).await;
+        invoke(&window, "import_file", json!({"path": contract, "password": null, "ticket": "e2e", "progress": null}))
+            .await;
     assert_eq!(document["status"], "ready", "{document}");
     let transcript = root().join("tests/samples/weekly-meeting.vtt").canonicalize().expect("the sample is there");
-    invoke(&window, "import_file", json!({"path": transcript, "password": null, "ticket": "e2e", "progress": null})).await;
+    invoke(&window, "import_file", json!({"path": transcript, "password": null, "ticket": "e2e", "progress": null}))
+        .await;
     window.refresh().await.expect("the window loads again");
-    find(&window, "[data-testid=document-row]").await;
+    find(&window, "tr[data-document]").await;
     picture(&window, "2-library.png").await;
 
     let pack = std::fs::read_to_string(root().join("tests/samples/first-look.json")).expect("the sample pack is there");
@@ -144,14 +145,18 @@ async fn a_contract_is_imported_its_fields_found_and_a_citation_shown_on_its_pag
         json!({"id": document["id"], "task": task, "tooLong": null, "ticket": "e2e", "progress": null}),
     )
     .await;
-    let quoted = run["claims"].as_array().expect("claims").iter().any(|c| !c["evidence"].as_array().expect("evidence").is_empty());
+    let quoted = run["claims"]
+        .as_array()
+        .expect("claims")
+        .iter()
+        .any(|c| !c["evidence"].as_array().expect("evidence").is_empty());
     assert!(quoted, "no field came with a passage: {run}");
 
-    let row = find(&window, "[data-testid=document-row][data-name='services-agreement.pdf']").await;
+    let row = find(&window, &format!("tr[data-document='{}'] button", document["id"])).await;
     row.click().await.expect("the row can be clicked");
-    find(&window, "[data-testid=tab-fields]").await.click().await.expect("the tab can be clicked");
-    find(&window, "[data-testid=claim]").await;
-    find(&window, "[data-testid=citation]").await.click().await.expect("the citation can be clicked");
+    find(&window, "#tab-fields").await.click().await.expect("the tab can be clicked");
+    find(&window, "[data-claim]").await;
+    find(&window, "[data-cite]").await.click().await.expect("the citation can be clicked");
     wait_for(&window, "a mark on the page", MARK_IS_VISIBLE, Duration::from_secs(30)).await;
     // The page itself is drawn a moment later than its mark.
     tokio::time::sleep(Duration::from_secs(2)).await;
