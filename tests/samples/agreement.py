@@ -98,7 +98,7 @@ CLAUSES = """
 . @nochallenge The Client shall not, during the term of this Agreement or afterwards, contest or help others to contest the validity of the Supplier’s ownership of its Background Materials.
 . @infringe The Supplier shall defend the Client against any claim that the Services or Deliverables infringe a third party’s intellectual property rights, and shall pay the damages and costs finally awarded. The Client shall notify the Supplier of the claim promptly and shall leave the conduct of the defence to it.
 # @licence Licences
-. @grant The Supplier grants to the Client and its Affiliates a non-exclusive licence to install, run and configure those Background Materials that are embedded in a Deliverable or needed to use it, for the internal operations of the three terminals and for up to 140 named users.
+. @grant The Supplier grants to the Client and its Affiliates a non-exclusive licence to install, run and configure those Background Materials that are embedded in a Deliverable or needed to use it, for the internal operations of the three terminals.
 . @perpetual The licence in clause {grant} is perpetual and irrevocable for each Deliverable that has been paid for in full, and it survives the end of this Agreement.
 . @nontransfer The licence may not be transferred, sublicensed or otherwise made available to any third party, except to a contractor who uses it solely for the Client’s benefit or to a permitted assignee under clause {assign}.
 . The Client grants to the Supplier, for the term of this Agreement only, a non-transferable licence to use the Client’s data and systems to the extent needed to perform the Services.

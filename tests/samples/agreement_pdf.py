@@ -27,8 +27,7 @@ PART = style("part", fontName="Sans-Bold", fontSize=11, leading=14, alignment=0,
              textColor=ACCENT, keepWithNext=1)
 SCHEDULE = style("schedule", fontName="Sans-Bold", fontSize=14, leading=18, alignment=0, spaceAfter=8, textColor=ACCENT,
                  keepWithNext=1)
-NOTE = style("note", fontSize=8.2, leading=11, alignment=0, leftIndent=9, bulletIndent=0, bulletFontName="Serif", bulletFontSize=6,
-             bulletOffsetY=-3)
+NOTE = style("note", fontSize=8.2, leading=11, alignment=0, spaceBefore=2)
 SIGN = style("sign", fontName="Sans", fontSize=9, leading=12, alignment=0, spaceAfter=0)
 
 
@@ -98,7 +97,7 @@ def schedules():
             right = (len(header) - 1,) if header[-1].endswith("(EUR)") else ()
             block = [Paragraph(caption, CAPTION), grid(header, cells, shares, WIDTH, right=right)]
             out.append(KeepTogether(head + block if t == 0 else block))
-        out += [_bulleted(rich(a.NOTES[k]), NOTE, k) for k in used]
+        out += [body(note_mark(k) + " " + rich(a.NOTES[k]), NOTE) for k in used]
         out += [Spacer(1, 4)] + [body(rich(t), PLAIN) for t in closing]
     return out
 
@@ -126,7 +125,7 @@ def make():
 
         d = BaseDocTemplate(buffer, pagesize=A4, title=a.TITLE, author=a.CLIENT, subject=a.SUBTITLE, lang="en-GB",
                             invariant=1)
-        frame = Frame(LEFT, 24 * mm, WIDTH, A4[1] - 50 * mm, 0, 0, 0, 0)
+        frame = Frame(LEFT, 22 * mm, WIDTH, A4[1] - 46 * mm, 0, 0, 0, 0)
         d.addPageTemplates([PageTemplate("cover", [frame], onPage=page), PageTemplate("text", [frame], onPage=page)])
         return d
 

@@ -297,3 +297,9 @@ ACTIONS = [
 ]
 CORRECTION = "Make it Friday the seventeenth."
 PARKED = ("Price of the yearly data plan", "No decision on the data plan price today.")
+# Offers in passing, neither assigned nor dated by the chair.
+OFFERS = [
+    "I can get you the format as soon as the account is open.",
+    "I'll forward you a few of the tickets, there's one with a drawing.",
+    "I can make the link less grey.",
+]
