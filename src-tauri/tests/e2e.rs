@@ -125,17 +125,17 @@ async fn a_contract_is_imported_its_fields_found_and_a_citation_shown_on_its_pag
     find(&window, "button[title^=Import]").await;
     picture(&window, "1-empty-library.png").await;
 
-    let contract = root().join("tests/samples/services-agreement.pdf").canonicalize().expect("the sample is there");
-    let document =
-        invoke(&window, "import_file", json!({"path": contract, "password": null, "ticket": "e2e", "progress": null}))
-            .await;
-    assert_eq!(document["status"], "ready", "{document}");
-    let transcript = root().join("tests/samples/weekly-meeting.vtt").canonicalize().expect("the sample is there");
-    invoke(&window, "import_file", json!({"path": transcript, "password": null, "ticket": "e2e", "progress": null}))
-        .await;
-    window.refresh().await.expect("the window loads again");
-    find(&window, "tr[data-document]").await;
+    let sample = |name: &str| root().join("tests/samples").join(name).canonicalize().expect("the sample is there");
+    let paths = json!([sample("services-agreement.pdf"), sample("weekly-meeting.vtt")]);
+    // As a drop of two files: the page takes paths from an event too, since a driver cannot drag from outside.
+    const DROP: &str = "window.dispatchEvent(new CustomEvent('lectern:take', { detail: arguments[0] }));";
+    window.execute(DROP, vec![paths]).await.expect("the page takes the files");
+    const BOTH_READY: &str = "return document.querySelectorAll('tr[data-document][data-status=ready]').length === 2;";
+    wait_for(&window, "two documents ready", BOTH_READY, Duration::from_secs(120)).await;
     picture(&window, "2-library.png").await;
+    let documents = invoke(&window, "documents", json!({})).await;
+    let contract = |d: &&Value| d["name"] == "services-agreement.pdf";
+    let document = documents.as_array().expect("a list").iter().find(contract).expect("the contract is listed");
 
     let pack = std::fs::read_to_string(root().join("tests/samples/first-look.json")).expect("the sample pack is there");
     let task = json!({"task": "fields", "pack": pack});
