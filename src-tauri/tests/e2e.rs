@@ -37,6 +37,8 @@ fn driver() -> Driver {
     let process = Command::new("WebKitWebDriver")
         .arg(format!("--port={port}"))
         .env("TAURI_WEBVIEW_AUTOMATION", "true")
+        // Under Xvfb the plain renderer that `main` falls back to stops answering the driver.
+        .env("WEBKIT_DISABLE_DMABUF_RENDERER", "0")
         .env("NO_AT_BRIDGE", "1")
         .env("DBUS_SESSION_BUS_ADDRESS", "disabled:")
         .env("LECTERN_LIBRARY", library.path())
