@@ -1,0 +1,210 @@
+//! The command line as a person uses it: the real binary, with a tiny random model whose quotes the grammar keeps verbatim.
+
+mod tiny;
+
+use serde_json::Value;
+use std::io::{BufRead, BufReader};
+#[cfg(unix)]
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+const LEASE: &str = "LEASE\n\nThe monthly rent is EUR 1,500 and it is due in advance.\n\nDanish law governs this lease in all respects.\n";
+
+/// A library, a model folder, and files to import.
+struct Desk {
+    folder: TempDir,
+}
+
+impl Desk {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("model")).unwrap();
+        tiny::model(&folder.path().join("model"));
+        Self { folder }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn file(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.path(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, content).unwrap();
+        path
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_lectern"));
+        command.args(arguments).stdin(Stdio::null());
+        command.env("LECTERN_LIBRARY", self.path("library")).env("LECTERN_MODEL", self.path("model"));
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().unwrap()
+    }
+
+    /// Runs, checks the exit code, and gives standard output.
+    fn gives(&self, code: i32, arguments: &[&str]) -> String {
+        let output = self.run(arguments);
+        let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}\n{out}\n{err}");
+        out.into_owned()
+    }
+
+    fn json(&self, code: i32, arguments: &[&str]) -> Value {
+        let mut all = vec!["--json"];
+        all.extend(arguments);
+        let output = self.run(&all);
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {output:?}");
+        assert!(output.stderr.is_empty(), "--json says nothing beside it: {output:?}");
+        serde_json::from_slice(&output.stdout).unwrap()
+    }
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+#[test]
+fn files_go_in_come_out_and_are_found_by_number_name_and_hash() {
+    let desk = Desk::new();
+    desk.file("in/lease.txt", LEASE);
+    desk.file("in/sub/notes.md", "# Notes\n\nNothing about rent.\n");
+    desk.file("in/.hidden.txt", "hidden");
+    let out = desk.gives(0, &["import", text(&desk.path("in"))]);
+    assert!(out.contains("lease.txt") && out.contains("notes.md") && !out.contains("hidden"), "{out}");
+    let again = desk.json(0, &["import", text(&desk.path("in/lease.txt"))]);
+    assert_eq!(again[0]["already_there"], true);
+    let list = desk.json(0, &["list"]);
+    assert_eq!(list.as_array().unwrap().len(), 2);
+    let hash = again[0]["document"]["sha256"].as_str().unwrap();
+    for name in ["1", "lease.txt", &hash[..8]] {
+        assert!(desk.gives(0, &["show", name]).contains("lease.txt (document 1)"));
+    }
+    assert!(desk.gives(0, &["show", "1", "--text"]).contains("monthly rent is EUR 1,500"));
+    assert!(desk.gives(0, &["search", "\"monthly rent\""]).contains("[monthly rent]"));
+    desk.gives(5, &["search", "xylophone"]);
+    desk.gives(1, &["show", "nothing.txt"]);
+    desk.gives(1, &["show", "1", "--page", "3"]);
+    assert!(desk.gives(0, &["reindex"]).contains("2 documents"));
+    desk.gives(1, &["delete", "1"]);
+    desk.gives(0, &["delete", "1", "--yes"]);
+    assert_eq!(desk.json(0, &["list"]).as_array().unwrap().len(), 1);
+    desk.gives(5, &["search", "\"monthly rent\""]);
+}
+
+#[test]
+fn one_bad_file_does_not_stop_the_others() {
+    let desk = Desk::new();
+    let bad = desk.file("bad.pdf", b"%PDF-1.7\nnot a pdf at all");
+    let good = desk.file("lease.txt", LEASE);
+    let missing = desk.path("missing.txt");
+    let out = desk.json(3, &["import", text(&bad), text(&missing), text(&good)]);
+    assert_ne!(out[0]["document"]["status"], "ready");
+    assert!(out[1]["error"].as_str().unwrap().contains("missing.txt"));
+    assert_eq!(out[2]["document"]["status"], "ready");
+    assert!(desk.json(0, &["list"]).as_array().unwrap().len() == 2, "the bad file is listed too");
+}
+
+#[test]
+fn fields_are_extracted_with_passages_and_exported() {
+    let desk = Desk::new();
+    desk.gives(0, &["import", text(&desk.file("lease.txt", LEASE))]);
+    let pack = desk.file("own.json", r#"{"fields": [{"name": "Rent", "type": "money"}, {"name": "Law"}]}"#);
+    let output = desk.run(&["--json", "extract", "1", "--schema", text(&pack)]);
+    // A random model finds something or nothing: both are results, and the code says which.
+    let run: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let claims = run["result"]["claims"].as_array().unwrap();
+    let located: Vec<&Value> = claims.iter().flat_map(|c| c["evidence"].as_array().unwrap()).collect();
+    assert_eq!(output.status.code(), Some(if located.is_empty() { 5 } else { 0 }), "{run:#}");
+    for label in ["Rent", "Law"] {
+        assert!(claims.iter().any(|c| c["label"] == label), "{run:#}");
+    }
+    for e in located {
+        let span = e["span"]["start"].as_u64().unwrap() as usize..e["span"]["end"].as_u64().unwrap() as usize;
+        let shown = desk.json(0, &["show", "1", "--text"]);
+        assert_eq!(&shown["text"].as_str().unwrap()[span], e["quote"].as_str().unwrap());
+    }
+    assert!(desk.gives(0, &["show", "1", "--runs"]).contains("The whole document was read"));
+    for (format, mark) in [("json", "lectern-run-1"), ("md", "# Fields"), ("csv", "document,kind,label")] {
+        assert!(desk.gives(0, &["export", "1", "--format", format, "--include-unsupported"]).contains(mark));
+    }
+    let file = desk.path("out.csv");
+    desk.gives(0, &["export", "1", "--format", "csv", "--run", "1", "-o", text(&file)]);
+    assert!(std::fs::read_to_string(file).unwrap().starts_with("document,"));
+    assert!(desk.gives(0, &["jobs"]).contains("fields own of document 1"));
+}
+
+#[test]
+fn a_document_longer_than_the_model_needs_a_choice() {
+    let desk = Desk::new();
+    // The tiny model holds 4096 bytes.
+    let long: String = (0..200).map(|i| format!("Clause {i} of this long agreement says something.\n\n")).collect();
+    desk.gives(0, &["import", text(&desk.file("long.txt", long))]);
+    let output = desk.run(&["ask", "1", "What does clause 7 say?"]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(4), "{said}");
+    assert!(said.contains("--too-long") && said.contains("tokens"), "{said}");
+    assert_eq!(desk.json(4, &["ask", "1", "What does clause 7 say?"])["error"], "too_long");
+    assert!(
+        desk.json(0, &["jobs"]).as_array().unwrap().iter().all(|j| j["state"] == "cancelled"),
+        "nothing is left waiting"
+    );
+    let output = desk.run(&["--json", "ask", "1", "What does clause 7 say?", "--too-long", "beginning"]);
+    assert!(matches!(output.status.code(), Some(0 | 5)), "{output:?}");
+    let run: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(run["result"]["coverage"]["whole"], false);
+    assert!(run["result"]["coverage"]["statement"].as_str().unwrap().contains("Only the beginning"));
+}
+
+#[test]
+fn wrong_use_says_so_and_ends_with_two_or_one() {
+    let desk = Desk::new();
+    for arguments in [&["frobnicate"][..], &["extract", "1"], &["export", "1", "--format", "xml"], &["import"]] {
+        desk.gives(2, arguments);
+    }
+    desk.gives(0, &["import", text(&desk.file("lease.txt", LEASE))]);
+    for (arguments, part) in [
+        (&["extract", "1", "--pack", "nope"][..], "cuad, nda, report, minutes"),
+        (&["export", "1", "--format", "csv"], "no results yet"),
+        (&["ask", "1", "  "], "question is empty"),
+        (&["--model", "/nowhere", "list"], "/nowhere"),
+    ] {
+        let output = desk.run(arguments);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.code() == Some(1) && said.contains(part), "{arguments:?}: {said}");
+    }
+    let typo = desk.file("typo.json", r#"{"fields": [{"name": "Rent", "typ": "money"}]}"#);
+    let output = desk.run(&["extract", "1", "--schema", text(&typo)]);
+    assert!(String::from_utf8_lossy(&output.stderr).contains("field 1 (Rent)"), "{output:?}");
+    let help = desk.gives(0, &["--help"]);
+    assert!(["3 ", "4 ", "5 ", "130"].iter().all(|c| help.contains(c)), "exit codes are in the help");
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_stops_a_task_stores_no_result_and_leaves_the_library_usable() {
+    let desk = Desk::new();
+    desk.gives(0, &["import", text(&desk.file("lease.txt", LEASE.repeat(12)))]);
+    // A terminal sends Ctrl-C to the whole process group, the model's process included.
+    let mut command = desk.command(&["extract", "1", "--pack", "cuad"]);
+    let mut child = command.process_group(0).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let stderr = BufReader::new(child.stderr.take().unwrap());
+    let mut lines = stderr.lines().map(Result::unwrap);
+    assert!(lines.any(|l| l.contains("Looking for 41 fields")), "it never came to the fields");
+    // SAFETY: the group is that of our own child, which has not been waited for.
+    unsafe { libc::kill(-(child.id() as libc::pid_t), libc::SIGINT) };
+    let begun = Instant::now();
+    let said: Vec<String> = lines.collect();
+    assert_eq!(child.wait().unwrap().code(), Some(130), "{said:?}");
+    assert!(begun.elapsed() < Duration::from_secs(60));
+    assert!(desk.json(5, &["show", "1", "--runs"]).as_array().unwrap().is_empty(), "no result was stored");
+    let jobs = desk.json(0, &["jobs"]);
+    let state = jobs.as_array().unwrap().iter().find(|j| j["spec"]["job"] == "task").unwrap()["state"].clone();
+    assert!(state == "cancelled", "{jobs:#}");
+}
