@@ -263,6 +263,25 @@ fn a_question_is_answered_with_passages_or_searched_for() {
 }
 
 #[test]
+fn a_line_that_repeats_itself_is_not_verified_and_strange_figures_are_pointed_out() {
+    let quote = "The fee is EUR 1,500,000 and it is due every year.";
+    let lines = [
+        "The readings are 200, 200, 200, 200, 200, 200, 200.".to_owned(),
+        format!("The seven{}.", "th".repeat(40)),
+        "The fee of 1.500.000 falls due 12 times.".to_owned(),
+        "The fee is EUR 1500000 every year.".to_owned(),
+    ];
+    let points: Vec<_> = lines.iter().enumerate().map(|(i, l)| json!({"quote": &quote[i..], "point": l})).collect();
+    let mut model = answering(vec![("most important points", json!({ "points": points }))]);
+    let claims = run(&mut model, &doc(CONTRACT), &TaskSpec::Summary).unwrap().claims;
+    assert_eq!(claims[0].status, Status::Unsupported, "{:?}", claims[0]);
+    assert!(claims[1].status == Status::Unsupported && claims[1].checks[0].contains("repeated itself"));
+    assert_eq!(claims[2].status, Status::Verified);
+    assert!(claims[2].checks.iter().any(|c| c.contains("quoted passage: 12.")), "{:?}", claims[2].checks);
+    assert!(claims[3].checks.is_empty(), "{:?}", claims[3]);
+}
+
+#[test]
 fn a_summary_has_a_line_points_and_sections() {
     let result = run(&mut Scripted::quoting(), &doc(CONTRACT), &TaskSpec::Summary).unwrap();
     let kinds: Vec<ClaimKind> = result.claims.iter().map(|c| c.kind).collect();

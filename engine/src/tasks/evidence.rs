@@ -3,7 +3,9 @@
 use super::{Claim, ClaimKind, Evidence, MatchKind, Search, SearchedNote, Status};
 use crate::ground::{Grounder, Located, fold::fold, scan, sentences};
 use crate::text::{DocText, Span};
+use crate::values::tokens::{Kind, tokens};
 use serde_json::Value;
+use std::collections::HashMap;
 
 /// Longest passage shown for a search hit or a cue, in bytes.
 const PASSAGE_BYTES: usize = 400;
@@ -169,4 +171,40 @@ pub(crate) fn says(text: &str, words: &str) -> bool {
     let (text, words) = (fold(text), fold(words));
     !words.is_empty()
         && text.match_indices(&words).any(|(i, m)| crate::ground::stands_on_words(&text, Span::new(i, i + m.len())))
+}
+
+/// What the program can see for itself about a line the model wrote: that it repeats itself (then it is no line to
+/// rely on, whatever it quotes), and figures that its passages do not have.
+pub(crate) fn look_over(grounds: &Grounds<'_>, claim: &mut Claim) {
+    if repeats_itself(&claim.text) {
+        claim.text = claim.text.chars().take(120).chain(['…']).collect();
+        claim.status = Status::Unsupported;
+        claim.checks.push("The model repeated itself here; this line is not usable.".to_owned());
+        return;
+    }
+    let beside: Vec<&str> =
+        claim.evidence.iter().filter_map(|e| grounds.document.slice(grounds.around(e.span))).collect();
+    let strange: Vec<String> =
+        figures(&claim.text).filter(|f| !beside.iter().any(|b| figures(b).any(|g| g == *f))).collect();
+    if !claim.evidence.is_empty() && !strange.is_empty() {
+        claim
+            .checks
+            .push(format!("Figures that do not stand in or beside the quoted passage: {}.", strange.join(", ")));
+    }
+}
+
+/// Whether the same three words in a row stand there four times or more, or one word of Latin letters has no end.
+fn repeats_itself(text: &str) -> bool {
+    let words: Vec<String> = text.split_whitespace().map(fold).collect();
+    let mut seen: HashMap<&[String], usize> = HashMap::new();
+    words.windows(3).for_each(|three| *seen.entry(three).or_default() += 1);
+    let bare = |w: &str| w.trim_matches(|c: char| !c.is_alphanumeric()).to_owned();
+    let endless = |w: &str| bare(w).len() > 40 && bare(w).bytes().all(|b| b.is_ascii_alphabetic());
+    seen.values().any(|n| *n >= 4) || words.iter().any(|w| endless(w))
+}
+
+/// The figures of a text without their grouping.
+fn figures(text: &str) -> impl Iterator<Item = String> {
+    let numbers = tokens(text).into_iter().filter(|t| t.kind == Kind::Number);
+    numbers.map(|t| t.text.chars().filter(char::is_ascii_digit).collect())
 }

@@ -1,7 +1,7 @@
 //! A question in the person's words: an answer with passages, or "not in the document" with what was searched.
 
 use super::asking::Asking;
-use super::evidence::{Grounded, Grounds, one_line, strings};
+use super::evidence::{Grounded, Grounds, look_over, one_line, strings};
 use super::{Claim, ClaimKind, Status, TaskError, prompt};
 use serde_json::Value;
 
@@ -92,7 +92,9 @@ pub(crate) fn run(
         Some(e) if answer.is_empty() => one_line(&e.quote),
         _ => answer,
     };
-    Ok(vec![grounded.claim(ClaimKind::Answer, question, text)])
+    let mut claim = grounded.claim(ClaimKind::Answer, question, text);
+    look_over(grounds, &mut claim);
+    Ok(vec![claim])
 }
 
 /// The words of a question that carry it, as one query.

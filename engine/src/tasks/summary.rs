@@ -1,7 +1,7 @@
 //! Summary: the document in one line, its key points, one point for each section.
 
 use super::asking::Asking;
-use super::evidence::{Grounds, one_line};
+use super::evidence::{Grounds, look_over, one_line};
 use super::{Claim, ClaimKind, TaskError, prompt};
 use crate::text::{DocText, Section, Span};
 use serde_json::Value;
@@ -82,7 +82,12 @@ pub(crate) fn point(
 ) -> Option<Claim> {
     let quote = item.get("quote").and_then(Value::as_str)?;
     let text = one_line(item.get(key).and_then(Value::as_str)?);
-    (!text.is_empty()).then(|| grounds.ground([quote], after).claim(kind, label, text))
+    if text.is_empty() {
+        return None;
+    }
+    let mut claim = grounds.ground([quote], after).claim(kind, label, text);
+    look_over(grounds, &mut claim);
+    Some(claim)
 }
 
 fn outside(mut claim: Claim, section: &Section) -> Claim {
