@@ -29,13 +29,20 @@ fn report() -> anyhow::Result<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let option = |name: &str| args.iter().position(|a| a == name).and_then(|i| args.get(i + 1)).cloned();
     let folder = PathBuf::from(args.first().ok_or_else(|| anyhow::anyhow!("give a folder"))?);
-    let limits = Limits { page_seconds: option("--seconds").and_then(|s| s.parse().ok()).unwrap_or(20), seconds: 120, ..Limits::default() };
+    let limits = Limits {
+        page_seconds: option("--seconds").and_then(|s| s.parse().ok()).unwrap_or(20),
+        seconds: 120,
+        ..Limits::default()
+    };
     let parser = Parser {
         program: WorkerProgram { program: std::env::current_exe()?, env: Vec::new() },
         pdfium: option("--pdfium").map(PathBuf::from),
         limits,
     };
-    let manifest = option("--manifest").map(|m| read_manifest(Path::new(&m), option("--archive").as_deref())).transpose()?.unwrap_or_default();
+    let manifest = option("--manifest")
+        .map(|m| read_manifest(Path::new(&m), option("--archive").as_deref()))
+        .transpose()?
+        .unwrap_or_default();
     let texts = option("--text").map(PathBuf::from);
     let mut files = Vec::new();
     walk(&folder, &mut files)?;
@@ -85,12 +92,23 @@ fn outline(text: &DocText) {
 fn describe(text: &DocText) -> String {
     let chars = text.text.chars().filter(|c| !c.is_whitespace()).count();
     let count = |s: PageStatus| text.pages.iter().filter(|p| p.status == s).count();
-    let parts = [("poor", PageStatus::Poor), ("ocr", PageStatus::NeedsOcr), ("blank", PageStatus::Blank), ("failed", PageStatus::Failed)];
-    let status: Vec<String> = parts.iter().filter(|(_, s)| count(*s) > 0).map(|(n, s)| format!("{n}:{}", count(*s))).collect();
+    let parts = [
+        ("poor", PageStatus::Poor),
+        ("ocr", PageStatus::NeedsOcr),
+        ("blank", PageStatus::Blank),
+        ("failed", PageStatus::Failed),
+    ];
+    let status: Vec<String> =
+        parts.iter().filter(|(_, s)| count(*s) > 0).map(|(n, s)| format!("{n}:{}", count(*s))).collect();
     let whole = if chars > 0 { "text" } else { "no_text" };
     let second = text.pages.iter().filter(|p| p.extractor.name != text.extractor.name).count();
     let quality = text.pages.iter().map(|p| p.quality).sum::<f32>() / text.pages.len().max(1) as f32;
-    format!("{whole}\t{} {}\t{chars}\t{{ms}}\t{} second:{second}\t{quality:.2}", text.pages.len(), status.join(","), text.extractor.name)
+    format!(
+        "{whole}\t{} {}\t{chars}\t{{ms}}\t{} second:{second}\t{quality:.2}",
+        text.pages.len(),
+        status.join(","),
+        text.extractor.name
+    )
 }
 
 struct Known {
@@ -103,7 +121,8 @@ fn read_manifest(path: &Path, archive: Option<&str>) -> anyhow::Result<HashMap<S
     let mut reader = csv::Reader::from_path(path)?;
     let headers = reader.headers()?.clone();
     let column = |name: &str| headers.iter().position(|h| h == name).ok_or_else(|| anyhow::anyhow!("no column {name}"));
-    let (file, from, status, password, chars) = (column("file")?, column("archive")?, column("status")?, column("password")?, column("chars")?);
+    let (file, from, status, password, chars) =
+        (column("file")?, column("archive")?, column("status")?, column("password")?, column("chars")?);
     let mut known = HashMap::new();
     for record in reader.records() {
         let record = record?;

@@ -34,11 +34,16 @@ pub struct ExportOptions {
 }
 
 /// What every export says about its citations.
-pub const PRESENCE_NOTE: &str =
-    "A quote was located in the document by the program. That proves that the words stand there, not that they support the line.";
+pub const PRESENCE_NOTE: &str = "A quote was located in the document by the program. That proves that the words stand there, not that they support the line.";
 
 /// `run` of `document`, whose canonical text is `text`, as a file's content.
-pub fn write(run: &StoredRun, document: &Document, text: &DocText, format: ExportFormat, options: ExportOptions) -> String {
+pub fn write(
+    run: &StoredRun,
+    document: &Document,
+    text: &DocText,
+    format: ExportFormat,
+    options: ExportOptions,
+) -> String {
     let report = Report::new(run, document, text, options);
     match format {
         ExportFormat::Json => json::write(&report),
@@ -109,8 +114,12 @@ impl<'a> Report<'a> {
 
     /// What was left out, in words; `None` where nothing was.
     fn left_out(&self) -> Option<String> {
-        let lines = |n: usize, what: &str| (n > 0).then(|| format!("{n} {} {what}", if n == 1 { "line" } else { "lines" }));
-        let parts = [lines(self.unsupported_left_out, "without a located quote"), lines(self.rejected_left_out, "rejected in review")];
+        let lines =
+            |n: usize, what: &str| (n > 0).then(|| format!("{n} {} {what}", if n == 1 { "line" } else { "lines" }));
+        let parts = [
+            lines(self.unsupported_left_out, "without a located quote"),
+            lines(self.rejected_left_out, "rejected in review"),
+        ];
         let said: Vec<String> = parts.into_iter().flatten().collect();
         (!said.is_empty()).then(|| format!("Left out: {}.", said.join(", ")))
     }

@@ -101,7 +101,12 @@ impl ParseError {
 /// Parses `bytes` in this process. Untrusted files go through [`worker::Parser`], whose child calls this.
 ///
 /// `password` and `pdfium` (the path of `libpdfium`) concern PDF only; without `pdfium` pdf-extract reads alone.
-pub fn parse(format: Format, bytes: &[u8], password: Option<&str>, pdfium: Option<&Path>) -> Result<RawDocument, ParseError> {
+pub fn parse(
+    format: Format,
+    bytes: &[u8],
+    password: Option<&str>,
+    pdfium: Option<&Path>,
+) -> Result<RawDocument, ParseError> {
     if bytes.is_empty() {
         return Err(ParseError::Empty);
     }

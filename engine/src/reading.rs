@@ -76,7 +76,12 @@ fn count(generator: &mut dyn Generator, text: &str) -> Result<usize, TaskError> 
     })
 }
 
-fn split(generator: &mut dyn Generator, document: &DocText, tokens: usize, available: usize) -> Result<Vec<Part>, TaskError> {
+fn split(
+    generator: &mut dyn Generator,
+    document: &DocText,
+    tokens: usize,
+    available: usize,
+) -> Result<Vec<Part>, TaskError> {
     let mut parts: Vec<Part> = Vec::new();
     let mut rest = Span::new(0, document.text.len());
     let mut left = tokens;
@@ -167,7 +172,10 @@ fn coverage(document: &DocText, tokens: usize, parts: &[Part], unread: Vec<u32>)
         _ if whole => format!("The whole document was read in one piece ({} tokens).", grouped(tokens)),
         [part] => {
             let share = part.tokens * 100 / tokens.max(1);
-            let upto = document.page_at(part.span.end().saturating_sub(1)).map(|p| format!(", up to page {p}")).unwrap_or_default();
+            let upto = document
+                .page_at(part.span.end().saturating_sub(1))
+                .map(|p| format!(", up to page {p}"))
+                .unwrap_or_default();
             format!(
                 "Only the beginning was read: {} of {} tokens ({share} %){upto}. The rest was not read.",
                 grouped(part.tokens),
@@ -195,7 +203,8 @@ fn page_words(pages: &[u32]) -> String {
             _ => runs.push((page, page)),
         }
     }
-    let words: Vec<String> = runs.iter().map(|&(a, b)| if a == b { a.to_string() } else { format!("{a}-{b}") }).collect();
+    let words: Vec<String> =
+        runs.iter().map(|&(a, b)| if a == b { a.to_string() } else { format!("{a}-{b}") }).collect();
     match pages {
         [_] => format!("Page {} holds", words.join(", ")),
         _ => format!("Pages {} hold", words.join(", ")),

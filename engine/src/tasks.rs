@@ -14,8 +14,8 @@ pub use pack::{FieldSpec, FieldType, Pack, PackError};
 pub use result::{Claim, ClaimKind, Coverage, Evidence, MatchKind, Provenance, RunResult, SearchedNote, Status};
 
 use crate::generate::{GenerateError, Generator, ModelCard, Reading};
-use crate::reading;
 use crate::progress::Sink;
+use crate::reading;
 use crate::text::{DocText, Span};
 use asking::Asking;
 use evidence::Grounds;
@@ -191,7 +191,9 @@ fn check_request(spec: &TaskSpec) -> Result<(), TaskError> {
             Err(TaskError::BadRequest { reason: "the question is empty".into() })
         }
         TaskSpec::Question { question } if question.chars().count() > MOST_QUESTION_CHARS => {
-            Err(TaskError::BadRequest { reason: format!("the question is longer than {MOST_QUESTION_CHARS} characters") })
+            Err(TaskError::BadRequest {
+                reason: format!("the question is longer than {MOST_QUESTION_CHARS} characters"),
+            })
         }
         TaskSpec::Fields { pack } if pack.fields.is_empty() => {
             Err(TaskError::BadRequest { reason: format!("the pack “{}” has no fields", pack.name) })

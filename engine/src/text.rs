@@ -7,8 +7,8 @@ pub mod boxes;
 pub mod span;
 pub mod utf16;
 
-use serde::{Deserialize, Serialize};
 pub use boxes::{GlyphBoxes, PageRect, Rect};
+use serde::{Deserialize, Serialize};
 pub use span::Span;
 
 /// The canonical text with its page map, structure and provenance.

@@ -29,7 +29,10 @@ fn folded(text: &str, quote: &str) -> String {
 #[test]
 fn typographic_differences_are_folded_and_the_original_is_handed_out() {
     assert_eq!(folded("The “Buyer’s” rights — all", "the \"buyer's\" rights - all"), "The “Buyer’s” rights — all");
-    assert_eq!(folded("of\u{a0}the \u{c}\n  Agree\u{ad}ment.", "of the Agreement"), "of\u{a0}the \u{c}\n  Agree\u{ad}ment");
+    assert_eq!(
+        folded("of\u{a0}the \u{c}\n  Agree\u{ad}ment.", "of the Agreement"),
+        "of\u{a0}the \u{c}\n  Agree\u{ad}ment"
+    );
     assert_eq!(folded("a de\u{fb01}nition", "a definition"), "a de\u{fb01}nition");
     assert_eq!(folded("cafe\u{301} noir", "caf\u{e9} noir"), "cafe\u{301} noir");
     assert_eq!(folded("한국어 text", &"한국어 text".nfd().collect::<String>()), "한국어 text");
@@ -40,9 +43,16 @@ fn typographic_differences_are_folded_and_the_original_is_handed_out() {
 #[test]
 fn a_near_miss_is_not_found() {
     let text = doc("The term is thirty (30) days from 1 May 2024; café.");
-    for quote in
-        ["The term is thirty (60) days", "thirty (30) day from", "1 May 2025", "cafe.", "The term was thirty", "", "  ", "The  term\u{301} is"]
-    {
+    for quote in [
+        "The term is thirty (60) days",
+        "thirty (30) day from",
+        "1 May 2025",
+        "cafe.",
+        "The term was thirty",
+        "",
+        "  ",
+        "The  term\u{301} is",
+    ] {
         assert_eq!(locate(&text, quote, 0), Located::NotFound, "{quote:?}");
     }
 }
@@ -69,7 +79,8 @@ fn a_whole_word_goes_before_a_part_of_a_word() {
 #[test]
 fn sentences_stop_at_ends_and_not_at_abbreviations() {
     let text = "1. Term. Acme, Inc. shall pay U.S. Corp. on time. See Sec. 4.2 of it! “Really?” Yes。次の文。\n\nNew block\ncontinues here";
-    let found: Vec<&str> = sentences::in_span(text, Span::new(0, text.len())).into_iter().map(|s| &text[s.range()]).collect();
+    let found: Vec<&str> =
+        sentences::in_span(text, Span::new(0, text.len())).into_iter().map(|s| &text[s.range()]).collect();
     assert_eq!(
         found,
         [
@@ -86,8 +97,12 @@ fn sentences_stop_at_ends_and_not_at_abbreviations() {
 
 #[test]
 fn the_plain_scan_finds_longer_forms_but_no_parts_of_words() {
-    let document = doc("Either party may terminate. The terminal is open. Governing laws of Delaware apply. The art of war; a party.");
-    let find = |q: &str| PlainScan::new(&document).find(q, 9).into_iter().map(|s| &document.text[s.range()]).collect::<Vec<_>>();
+    let document = doc(
+        "Either party may terminate. The terminal is open. Governing laws of Delaware apply. The art of war; a party.",
+    );
+    let find = |q: &str| {
+        PlainScan::new(&document).find(q, 9).into_iter().map(|s| &document.text[s.range()]).collect::<Vec<_>>()
+    };
     assert_eq!(find("governing law"), ["Governing laws of Delaware apply."]);
     assert_eq!(find("art"), ["The art of war; a party."]);
     assert_eq!(find("terminate party"), ["Either party may terminate."]);

@@ -27,7 +27,11 @@ fn page(number: u32, lines: Vec<RawLine>) -> RawPage {
 /// A line of 10-point text at (`x`, `y`), each character 5 points wide.
 fn line(text: &str, x: f32, y: f32) -> RawLine {
     let place = |i: usize| Rect { x: x + 5.0 * i as f32, y, w: 5.0, h: 10.0 };
-    let glyphs = text.chars().enumerate().map(|(i, c)| RawGlyph { text: c.to_string(), rect: (c != ' ').then(|| place(i)) }).collect();
+    let glyphs = text
+        .chars()
+        .enumerate()
+        .map(|(i, c)| RawGlyph { text: c.to_string(), rect: (c != ' ').then(|| place(i)) })
+        .collect();
     RawLine { glyphs, font_size: 10.0, bold: false }
 }
 
@@ -79,7 +83,12 @@ fn check_laws(text: &DocText, source: &str) -> Result<(), TestCaseError> {
     text.blocks.iter().rev().for_each(|b| outside.replace_range(b.span.range(), ""));
     prop_assert!(outside.chars().all(|c| matches!(c, '\n' | '\u{c}')), "{:?}", outside);
     for (i, section) in text.sections.iter().enumerate() {
-        prop_assert!(section.span.covers(section.heading) && boundary(section.span) && boundary(section.heading) && !section.heading.is_empty());
+        prop_assert!(
+            section.span.covers(section.heading)
+                && boundary(section.span)
+                && boundary(section.heading)
+                && !section.heading.is_empty()
+        );
         for later in &text.sections[i + 1..] {
             prop_assert!(section.heading.end() <= later.heading.start());
             prop_assert!(section.span.covers(later.span) || !section.span.overlaps(later.span));
@@ -99,17 +108,22 @@ fn check_laws(text: &DocText, source: &str) -> Result<(), TestCaseError> {
 const CHARACTERS: &str = "([a-e]|[A-C]|[0-3]|[ \\-\\.]|[\u{ad}\u{a0}\u{fb01}\u{fb03}\u{7}\u{200b}\u{2010}]|[中本אبé😀\u{301}\u{fffd}\u{fffe}\u{e000}•\\(\\)]){0,14}";
 
 fn any_line() -> impl Strategy<Value = RawLine> {
-    (CHARACTERS, 0f32..600.0, 0f32..780.0, 6f32..30.0, any::<bool>(), any::<bool>()).prop_map(|(text, x, y, font_size, bold, placed)| {
-        let mut line = line(&text, x, y);
-        line.glyphs.iter_mut().for_each(|g| g.rect = g.rect.filter(|_| placed));
-        RawLine { font_size, bold, ..line }
-    })
+    (CHARACTERS, 0f32..600.0, 0f32..780.0, 6f32..30.0, any::<bool>(), any::<bool>()).prop_map(
+        |(text, x, y, font_size, bold, placed)| {
+            let mut line = line(&text, x, y);
+            line.glyphs.iter_mut().for_each(|g| g.rect = g.rect.filter(|_| placed));
+            RawLine { font_size, bold, ..line }
+        },
+    )
 }
 
 fn any_pages() -> impl Strategy<Value = Vec<RawPage>> {
-    let stacked = prop::collection::vec(CHARACTERS, 0..8).prop_map(|texts| texts.iter().enumerate().map(|(i, t)| line(t, 72.0, 40.0 + 12.0 * i as f32)).collect::<Vec<_>>());
+    let stacked = prop::collection::vec(CHARACTERS, 0..8).prop_map(|texts| {
+        texts.iter().enumerate().map(|(i, t)| line(t, 72.0, 40.0 + 12.0 * i as f32)).collect::<Vec<_>>()
+    });
     let lines = prop_oneof![prop::collection::vec(any_line(), 0..8), stacked];
-    prop::collection::vec(lines, 0..6).prop_map(|pages| pages.into_iter().enumerate().map(|(i, lines)| page(i as u32 + 1, lines)).collect())
+    prop::collection::vec(lines, 0..6)
+        .prop_map(|pages| pages.into_iter().enumerate().map(|(i, lines)| page(i as u32 + 1, lines)).collect())
 }
 
 fn any_block() -> impl Strategy<Value = RawBlock> {
@@ -122,7 +136,8 @@ fn any_block() -> impl Strategy<Value = RawBlock> {
         Just(BlockKind::Cue)
     ];
     (kind, "([a-d]|[ \n\t\r]|[\u{a0}\u{fb01}\u{ad}\u{7}\u{2028}]|[中😀|]){0,20}").prop_map(|(kind, text)| {
-        let cue = (kind == BlockKind::Cue).then(|| RawCue { speaker: Some("A".into()), start_ms: Some(1), end_ms: None });
+        let cue =
+            (kind == BlockKind::Cue).then(|| RawCue { speaker: Some("A".into()), start_ms: Some(1), end_ms: None });
         RawBlock { kind, text, cue }
     })
 }
@@ -172,12 +187,18 @@ fn a_word_hyphenated_at_a_line_end_is_joined_and_its_boxes_stay() {
 #[test]
 fn a_hyphen_is_kept_where_it_is_real() {
     // The word stands with its hyphen elsewhere.
-    assert_eq!(text_of(paragraph(&["a long-term plan and a long-", "term goal"])), "a long-term plan and a long-term goal");
+    assert_eq!(
+        text_of(paragraph(&["a long-term plan and a long-", "term goal"])),
+        "a long-term plan and a long-term goal"
+    );
     // Upper case after it: never joined, no space put in.
     assert_eq!(text_of(paragraph(&["the Non-", "Disclosure terms"])), "the Non-Disclosure terms");
     assert_eq!(text_of(paragraph(&["in 2019-", "2020 it was"])), "in 2019-2020 it was");
     // Both halves are words of the document and the joined word is not.
-    assert_eq!(text_of(paragraph(&["any third person or party: a third-", "party claim"])), "any third person or party: a third-party claim");
+    assert_eq!(
+        text_of(paragraph(&["any third person or party: a third-", "party claim"])),
+        "any third person or party: a third-party claim"
+    );
     // A dash is no hyphen.
     assert_eq!(text_of(paragraph(&["it was -", "so they say"])), "it was - so they say");
     assert_eq!(text_of(paragraph(&["soft\u{ad}", "ened ends"])), "softened ends");
@@ -185,7 +206,12 @@ fn a_hyphen_is_kept_where_it_is_real() {
 
 #[test]
 fn lines_of_a_paragraph_join_and_paragraphs_stay_apart() {
-    let mut lines = paragraph(&["The first paragraph is long enough to fill", "its line and goes on here.", "(a) an item of a list that also fills it", "and goes on"]);
+    let mut lines = paragraph(&[
+        "The first paragraph is long enough to fill",
+        "its line and goes on here.",
+        "(a) an item of a list that also fills it",
+        "and goes on",
+    ]);
     lines.extend([line("Far below stands another paragraph of text.", 72.0, 420.0)]);
     let text = normalize(raw(vec![page(1, lines)], vec![]));
     let blocks: Vec<(BlockKind, &str)> = text.blocks.iter().map(|b| (b.kind, text.slice(b.span).unwrap())).collect();
@@ -208,12 +234,20 @@ fn chinese_lines_join_without_a_space() {
 fn running_headers_are_kept_and_marked() {
     let pages = (1..=6).map(|n| {
         let mut lines = vec![line("Acme Corp. Annual Report", 72.0, 30.0)];
-        lines.extend(paragraph(&[&format!("Body of page number {n} with words of its own {}.", "x".repeat(n as usize))]));
+        lines.extend(paragraph(&[&format!(
+            "Body of page number {n} with words of its own {}.",
+            "x".repeat(n as usize)
+        )]));
         lines.push(line(&format!("Page {n} of 6"), 280.0, 760.0));
         page(n, lines)
     });
     let text = normalize(raw(pages.collect(), vec![]));
-    let running: Vec<&str> = text.blocks.iter().filter(|b| b.kind == BlockKind::RunningHeader).map(|b| text.slice(b.span).unwrap()).collect();
+    let running: Vec<&str> = text
+        .blocks
+        .iter()
+        .filter(|b| b.kind == BlockKind::RunningHeader)
+        .map(|b| text.slice(b.span).unwrap())
+        .collect();
     assert_eq!(running.len(), 12, "{running:?}");
     assert!(running.contains(&"Acme Corp. Annual Report") && running.contains(&"Page 4 of 6"));
     assert_eq!(text.page_at(text.text.find("page number 3").unwrap()), Some(3));
@@ -286,7 +320,10 @@ fn pdf(sheets: &[Sheet<'_>]) -> Document {
     let mut document = Document::with_version("1.5");
     let pages_id = document.new_object_id();
     let font = document.add_object(dictionary! { "Type" => "Font", "Subtype" => "Type1", "BaseFont" => "Helvetica", "Encoding" => "WinAnsiEncoding" });
-    let picture = Stream::new(dictionary! { "Type" => "XObject", "Subtype" => "Image", "Width" => 2, "Height" => 2, "ColorSpace" => "DeviceGray", "BitsPerComponent" => 8 }, vec![0, 99, 99, 0]);
+    let picture = Stream::new(
+        dictionary! { "Type" => "XObject", "Subtype" => "Image", "Width" => 2, "Height" => 2, "ColorSpace" => "DeviceGray", "BitsPerComponent" => 8 },
+        vec![0, 99, 99, 0],
+    );
     let picture = document.add_object(picture);
     let mut kids: Vec<Object> = Vec::new();
     for sheet in sheets {
@@ -308,12 +345,18 @@ fn pdf(sheets: &[Sheet<'_>]) -> Document {
     document.objects.insert(pages_id, dictionary! { "Type" => "Pages", "Kids" => kids, "Count" => count }.into());
     let catalog = document.add_object(dictionary! { "Type" => "Catalog", "Pages" => pages_id });
     document.trailer.set("Root", catalog);
-    document.trailer.set("ID", vec![Object::string_literal("0123456789abcdef"), Object::string_literal("0123456789abcdef")]);
+    document
+        .trailer
+        .set("ID", vec![Object::string_literal("0123456789abcdef"), Object::string_literal("0123456789abcdef")]);
     document
 }
 
 fn words(lines: &[&str]) -> Vec<u8> {
-    let mut operations = vec![Operation::new("BT", vec![]), Operation::new("Tf", vec!["F1".into(), 12.into()]), Operation::new("Td", vec![72.into(), 700.into()])];
+    let mut operations = vec![
+        Operation::new("BT", vec![]),
+        Operation::new("Tf", vec!["F1".into(), 12.into()]),
+        Operation::new("Td", vec![72.into(), 700.into()]),
+    ];
     for line in lines {
         operations.push(Operation::new("Tj", vec![Object::string_literal(*line)]));
         operations.push(Operation::new("Td", vec![0.into(), (-14).into()]));
@@ -328,7 +371,8 @@ fn bytes(mut document: Document) -> Vec<u8> {
     bytes
 }
 
-const LINES: [&str; 3] = ["This agreement is made between the seller", "and the buyer, who agree to all that is", "written below."];
+const LINES: [&str; 3] =
+    ["This agreement is made between the seller", "and the buyer, who agree to all that is", "written below."];
 const JOINED: &str = "This agreement is made between the seller and the buyer, who agree to all that is written below.";
 
 #[test]
@@ -342,14 +386,19 @@ fn text_comes_with_places() {
         assert_eq!(rects.len(), 1);
         let rect = rects[0].rect;
         // "and the " is about 46 points wide; the second baseline is at 686 from the bottom, so 106 from the top.
-        assert!((rect.x - 118.0).abs() < 6.0 && rect.y < 106.0 && rect.y + rect.h > 106.0 && rect.w > 20.0 && rect.w < 45.0, "{engine:?} {rect:?}");
+        assert!(
+            (rect.x - 118.0).abs() < 6.0 && rect.y < 106.0 && rect.y + rect.h > 106.0 && rect.w > 20.0 && rect.w < 45.0,
+            "{engine:?} {rect:?}"
+        );
     }
 }
 
 #[test]
 fn a_rotated_page_is_placed_as_shown() {
     for engine in engines() {
-        let text = normalize(parse(Format::Pdf, &bytes(pdf(&[Sheet::Words(&LINES[..1], 90)])), None, engine.as_deref()).unwrap());
+        let text = normalize(
+            parse(Format::Pdf, &bytes(pdf(&[Sheet::Words(&LINES[..1], 90)])), None, engine.as_deref()).unwrap(),
+        );
         assert_eq!((text.pages[0].width, text.pages[0].height), (792.0, 612.0));
         let first = text.rects(Span::new(0, 1))[0].rect;
         // The baseline starts at (72, 700) in PDF space, so at (700, 72) from the top left once turned clockwise.
@@ -360,7 +409,8 @@ fn a_rotated_page_is_placed_as_shown() {
 #[test]
 fn a_scan_a_blank_and_a_damaged_page_are_told_apart_and_fail_nothing() {
     for engine in engines() {
-        let sheets = [Sheet::Words(&LINES, 0), Sheet::Scan, Sheet::Blank, Sheet::Damaged, Sheet::Words(&LINES, 0), Sheet::Scan];
+        let sheets =
+            [Sheet::Words(&LINES, 0), Sheet::Scan, Sheet::Blank, Sheet::Damaged, Sheet::Words(&LINES, 0), Sheet::Scan];
         let text = normalize(parse(Format::Pdf, &bytes(pdf(&sheets)), None, engine.as_deref()).unwrap());
         let statuses: Vec<PageStatus> = text.pages.iter().map(|p| p.status).collect();
         assert_eq!(statuses[..3], [PageStatus::Ok, PageStatus::NeedsOcr, PageStatus::Blank], "{engine:?}");
@@ -376,7 +426,13 @@ fn a_scan_a_blank_and_a_damaged_page_are_told_apart_and_fail_nothing() {
 fn an_encrypted_file_asks_for_its_password_and_says_when_it_is_wrong() {
     let encrypted = {
         let mut document = pdf(&[Sheet::Words(&LINES, 0)]);
-        let version = lopdf::EncryptionVersion::V2 { document: &document, owner_password: "owner", user_password: "user", key_length: 128, permissions: lopdf::Permissions::all() };
+        let version = lopdf::EncryptionVersion::V2 {
+            document: &document,
+            owner_password: "owner",
+            user_password: "user",
+            key_length: 128,
+            permissions: lopdf::Permissions::all(),
+        };
         let state = lopdf::EncryptionState::try_from(version).unwrap();
         document.encrypt(&state).unwrap();
         bytes(document)
@@ -394,15 +450,24 @@ fn what_is_no_pdf_is_damaged_or_empty() {
     for engine in engines() {
         assert_eq!(parse(Format::Pdf, b"", None, engine.as_deref()).unwrap_err(), ParseError::Empty);
         let whole = bytes(pdf(&[Sheet::Words(&LINES, 0)]));
-        assert_eq!(parse(Format::Pdf, &whole[..60], None, engine.as_deref()).unwrap_err().code(), "damaged", "{engine:?}");
-        assert_eq!(parse(Format::Pdf, b"%PDF-1.4\nnothing", None, engine.as_deref()).unwrap_err().code(), "damaged", "{engine:?}");
+        assert_eq!(
+            parse(Format::Pdf, &whole[..60], None, engine.as_deref()).unwrap_err().code(),
+            "damaged",
+            "{engine:?}"
+        );
+        assert_eq!(
+            parse(Format::Pdf, b"%PDF-1.4\nnothing", None, engine.as_deref()).unwrap_err().code(),
+            "damaged",
+            "{engine:?}"
+        );
     }
 }
 
 #[test]
 fn each_page_names_the_program_that_read_it() {
     for engine in engines() {
-        let text = normalize(parse(Format::Pdf, &bytes(pdf(&[Sheet::Words(&LINES, 0)])), None, engine.as_deref()).unwrap());
+        let text =
+            normalize(parse(Format::Pdf, &bytes(pdf(&[Sheet::Words(&LINES, 0)])), None, engine.as_deref()).unwrap());
         let expected = if engine.is_some() { "pdfium" } else { "pdf-extract" };
         assert_eq!((text.extractor.name.as_str(), text.pages[0].extractor.name.as_str()), (expected, expected));
         assert!(!text.extractor.version.is_empty());
@@ -413,7 +478,9 @@ fn each_page_names_the_program_that_read_it() {
 fn a_library_that_cannot_be_loaded_is_said_and_does_without() {
     // Only where no test of this process has loaded the real one: the library is loaded once for a process.
     if pdfium().is_none() {
-        let text = normalize(parse(Format::Pdf, &bytes(pdf(&[Sheet::Words(&LINES, 0)])), None, Some("/nowhere.so".as_ref())).unwrap());
+        let text = normalize(
+            parse(Format::Pdf, &bytes(pdf(&[Sheet::Words(&LINES, 0)])), None, Some("/nowhere.so".as_ref())).unwrap(),
+        );
         assert!(text.notes.iter().any(|n| n.code == "pdfium_missing"));
         assert_eq!(text.text, JOINED);
     }

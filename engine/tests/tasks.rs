@@ -1,7 +1,9 @@
 //! Tasks over a scripted model: what is asked, grounded, cross-checked, said about coverage, and how failures end.
 
 use lectern_engine::generate::scripted::Scripted;
-use lectern_engine::generate::{Answer, GenerateError, Generator, ModelCard, ReadReport, Reading, Request, Shape, StopReason};
+use lectern_engine::generate::{
+    Answer, GenerateError, Generator, ModelCard, ReadReport, Reading, Request, Shape, StopReason,
+};
 use lectern_engine::ground::PlainScan;
 use lectern_engine::progress::{Event, Silent, Sink};
 use lectern_engine::reading;
@@ -51,7 +53,16 @@ Carla: Ben, please also book the large room.\n");
 }
 
 fn page(number: u32, span: Span, status: PageStatus) -> Page {
-    Page { number, span, width: 1.0, height: 1.0, status, extractor: extractor(), quality: 1.0, boxes: GlyphBoxes::default() }
+    Page {
+        number,
+        span,
+        width: 1.0,
+        height: 1.0,
+        status,
+        extractor: extractor(),
+        quality: 1.0,
+        boxes: GlyphBoxes::default(),
+    }
 }
 
 fn options(too_long: TooLong) -> RunOptions {
@@ -62,8 +73,14 @@ fn run(model: &mut dyn Generator, document: &DocText, spec: &TaskSpec) -> Result
     run_as(model, document, spec, TooLong::Refuse)
 }
 
-fn run_as(model: &mut dyn Generator, document: &DocText, spec: &TaskSpec, too_long: TooLong) -> Result<RunResult, TaskError> {
-    let result = tasks::run(model, document, "test.txt", spec, &options(too_long), &PlainScan::new(document), &mut Silent)?;
+fn run_as(
+    model: &mut dyn Generator,
+    document: &DocText,
+    spec: &TaskSpec,
+    too_long: TooLong,
+) -> Result<RunResult, TaskError> {
+    let result =
+        tasks::run(model, document, "test.txt", spec, &options(too_long), &PlainScan::new(document), &mut Silent)?;
     for claim in &result.claims {
         for e in &claim.evidence {
             assert_eq!(document.slice(e.span), Some(e.quote.as_str()), "evidence is a piece of the text");
@@ -91,7 +108,7 @@ fn pack(fields: Vec<FieldSpec>) -> TaskSpec {
 }
 
 fn found(name: &str, quotes: &[&str]) -> serde_json::Value {
-    json!({name: {"found": true, "quotes": quotes}})
+    json!({name: {"quotes": quotes}})
 }
 
 #[test]
@@ -122,7 +139,10 @@ fn fields_are_grounded_and_normalised() {
 
 #[test]
 fn a_value_that_rules_or_search_doubt_says_so() {
-    let spec = pack(vec![field("Effective Date", FieldType::Date, &["effective date"]), field("Fee", FieldType::Money, &["fee"])]);
+    let spec = pack(vec![
+        field("Effective Date", FieldType::Date, &["effective date"]),
+        field("Fee", FieldType::Money, &["fee"]),
+    ]);
     let mut model = answering(vec![
         ("Effective Date", found("Effective Date", &["SERVICES AGREEMENT dated 15 March 2024."])),
         ("Fee", found("Fee", &["This Agreement is governed by the laws of Denmark."])),
@@ -137,8 +157,11 @@ fn a_value_that_rules_or_search_doubt_says_so() {
 
 #[test]
 fn not_found_records_what_was_searched_and_what_speaks_against_it() {
-    let spec = pack(vec![field("Law", FieldType::Clause, &["governed by", "jurisdiction"]), field("Escrow", FieldType::Clause, &["escrow"])]);
-    let none = |name: &str| json!({name: {"found": false, "quotes": []}});
+    let spec = pack(vec![
+        field("Law", FieldType::Clause, &["governed by", "jurisdiction"]),
+        field("Escrow", FieldType::Clause, &["escrow"]),
+    ]);
+    let none = |name: &str| json!({name: {"quotes": "none"}});
     let mut model = answering(vec![("Law", none("Law")), ("Escrow", none("Escrow"))]);
     let document = doc(CONTRACT);
     let result = run(&mut model, &document, &spec).unwrap();
@@ -158,7 +181,10 @@ fn a_field_that_may_have_many_gives_one_claim_for_each_value() {
     dates.many = true;
     let mut model = answering(vec![(
         "Dates",
-        found("Dates", &["SERVICES AGREEMENT dated 15 March 2024.", "effective date of this Agreement is 1 April 2024"]),
+        found(
+            "Dates",
+            &["SERVICES AGREEMENT dated 15 March 2024.", "effective date of this Agreement is 1 April 2024"],
+        ),
     )]);
     let result = run(&mut model, &doc(CONTRACT), &pack(vec![dates])).unwrap();
     let values: Vec<String> = result.claims.iter().map(|c| c.value.as_ref().unwrap().to_string()).collect();
@@ -172,7 +198,11 @@ fn one_failed_request_does_not_stop_the_others_and_all_failed_is_an_error() {
     let law = found("Law", &["governed by the laws of Denmark"]);
     let result = run(&mut answering(vec![("Law", law)]), &doc(CONTRACT), &spec).unwrap();
     assert_eq!(result.claims[0].status, Status::Unsupported);
-    assert!(result.claims[0].text.is_empty() && result.claims[0].checks[0].contains("no rule"), "{:?}", result.claims[0]);
+    assert!(
+        result.claims[0].text.is_empty() && result.claims[0].checks[0].contains("no rule"),
+        "{:?}",
+        result.claims[0]
+    );
     assert_eq!(result.claims[1].status, Status::Verified);
     assert!(result.provenance.cut_short[0].starts_with("Escrow: failed"));
     let error = run(&mut answering(vec![]), &doc(CONTRACT), &spec).unwrap_err();
@@ -186,12 +216,18 @@ fn an_owner_or_due_date_stands_only_if_it_was_said() {
     let hire = "We decided to hire two engineers this year.";
     let mut model = answering(vec![
         ("topics", json!({"topics": [{"quote": "We have to renew the office lease", "topic": "Lease"}]})),
-        ("decisions", json!({"decisions": [{"quote": hire, "decision": "Two engineers are hired."}, {"quote": "We decided to sell the building.", "decision": "Sell."}]})),
-        ("agreed or was told", json!({"tasks": [
-            {"quote": send, "task": "Send the lease", "owner": "I", "due": "Friday"},
-            {"quote": book, "task": "Book the room", "owner": "Ben Olsen", "due": "Monday"},
-            {"quote": hire, "task": "Hire", "owner": "Dora", "due": "this year"},
-        ]})),
+        (
+            "decisions",
+            json!({"decisions": [{"quote": hire, "decision": "Two engineers are hired."}, {"quote": "We decided to sell the building.", "decision": "Sell."}]}),
+        ),
+        (
+            "agreed or was told",
+            json!({"tasks": [
+                {"quote": send, "task": "Send the lease", "owner": "I", "due": "Friday"},
+                {"quote": book, "task": "Book the room", "owner": "Ben Olsen", "due": "Monday"},
+                {"quote": hire, "task": "Hire", "owner": "Dora", "due": "this year"},
+            ]}),
+        ),
     ]);
     let result = run(&mut model, &meeting(), &TaskSpec::Minutes).unwrap();
     let of = |kind| result.claims.iter().filter(move |c| c.kind == kind).collect::<Vec<_>>();
@@ -211,15 +247,15 @@ fn an_owner_or_due_date_stands_only_if_it_was_said() {
 #[test]
 fn a_question_is_answered_with_passages_or_searched_for() {
     let spec = TaskSpec::Question { question: "Which law governs the contract?".into() };
-    let yes = json!({"found": true, "quotes": ["governed by the laws of Denmark"], "answer": "Danish law."});
+    let yes = json!({"quotes": ["governed by the laws of Denmark"], "answer": "Danish law."});
     let result = run(&mut answering(vec![("Which law", yes)]), &doc(CONTRACT), &spec).unwrap();
     assert_eq!((result.claims[0].status, result.claims[0].text.as_str()), (Status::Verified, "Danish law."));
-    let no = json!({"found": false, "quotes": [], "answer": ""});
+    let no = json!({"quotes": "none", "answer": ""});
     let result = run(&mut answering(vec![("Which law", no)]), &doc(CONTRACT), &spec).unwrap();
     assert_eq!(result.claims[0].status, Status::NotFound);
     let note = result.claims[0].searched.as_ref().unwrap();
     assert!(note.contrary.iter().any(|e| e.quote.contains("laws of Denmark")), "{note:?}");
-    let made_up = json!({"found": true, "quotes": ["the laws of Atlantis apply"], "answer": "Atlantis."});
+    let made_up = json!({"quotes": ["the laws of Atlantis apply"], "answer": "Atlantis."});
     let result = run(&mut answering(vec![("Which law", made_up)]), &doc(CONTRACT), &spec).unwrap();
     assert_eq!(result.claims[0].status, Status::Unsupported);
     let empty = TaskSpec::Question { question: "  ".into() };
@@ -236,7 +272,9 @@ fn a_summary_has_a_line_points_and_sections() {
 
 #[test]
 fn a_document_that_is_too_long_is_refused_cut_or_read_in_parts_as_chosen() {
-    let text: String = (0..60).map(|i| format!("Paragraph number {i} has exactly eight {}.\n", if i == 50 { "zebras" } else { "words" })).collect();
+    let text: String = (0..60)
+        .map(|i| format!("Paragraph number {i} has exactly eight {}.\n", if i == 50 { "zebras" } else { "words" }))
+        .collect();
     let document = doc(&text);
     let spec = TaskSpec::Question { question: "What about zebras?".into() };
     let model = || Scripted::quoting().with_context(160);
@@ -267,13 +305,14 @@ fn a_document_that_is_too_long_is_refused_cut_or_read_in_parts_as_chosen() {
 
 #[test]
 fn a_field_missing_in_one_part_and_there_in_another_is_found() {
-    let text: String = (0..40).map(|i| format!("Filler line {i} says nothing of use here.\n")).collect::<String>() + "The law of Denmark governs this agreement fully.\n";
+    let text: String = (0..40).map(|i| format!("Filler line {i} says nothing of use here.\n")).collect::<String>()
+        + "The law of Denmark governs this agreement fully.\n";
     let spec = pack(vec![field("Law", FieldType::Clause, &["law"]), field("Escrow", FieldType::Clause, &["escrow"])]);
     let mut model = Scripted::new(Box::new(|read, request| {
         let law = request.instruction.contains("Law") && read.contains("Denmark");
         let name = if request.instruction.contains("Law") { "Law" } else { "Escrow" };
         let quotes = if law { vec!["The law of Denmark governs"] } else { vec![] };
-        Ok(json!({name: {"found": law, "quotes": quotes}}).to_string())
+        Ok(json!({name: {"quotes": quotes}}).to_string())
     }))
     .with_context(160);
     let document = doc(&text);
@@ -289,7 +328,12 @@ fn pages_without_text_are_named_and_a_scan_is_no_text() {
     let mut document = doc(CONTRACT);
     let all = Span::new(0, CONTRACT.len());
     let nowhere = Span::new(CONTRACT.len(), CONTRACT.len());
-    document.pages = vec![page(1, all, PageStatus::Ok), page(2, nowhere, PageStatus::NeedsOcr), page(3, nowhere, PageStatus::Blank), page(4, nowhere, PageStatus::Failed)];
+    document.pages = vec![
+        page(1, all, PageStatus::Ok),
+        page(2, nowhere, PageStatus::NeedsOcr),
+        page(3, nowhere, PageStatus::Blank),
+        page(4, nowhere, PageStatus::Failed),
+    ];
     let result = run(&mut Scripted::quoting(), &document, &TaskSpec::Summary).unwrap();
     assert_eq!(result.coverage.unread_pages, [2, 4]);
     assert!(result.coverage.statement.contains("Pages 2, 4 hold no usable text"), "{}", result.coverage.statement);
@@ -309,7 +353,15 @@ fn a_person_can_stop_between_requests() {
         let document = doc(CONTRACT);
         let scan = PlainScan::new(&document);
         let sink: &mut dyn Sink = &mut sink;
-        let stopped = tasks::run(&mut Scripted::quoting(), &document, "x", &TaskSpec::Minutes, &options(TooLong::Refuse), &scan, sink);
+        let stopped = tasks::run(
+            &mut Scripted::quoting(),
+            &document,
+            "x",
+            &TaskSpec::Minutes,
+            &options(TooLong::Refuse),
+            &scan,
+            sink,
+        );
         assert!(matches!(stopped, Err(TaskError::Cancelled)));
         assert_eq!(seen, stop_at, "no event after the stop");
     }
@@ -332,20 +384,32 @@ impl Generator for Cut {
         assert!(matches!(&request.shape, Shape::Json { schema } if schema["additionalProperties"] == json!(false)));
         let text = self.1.clone();
         let thinking = String::new();
-        Ok(Answer { text, thinking, prompt_tokens: 2, generated_tokens: 3, stop: StopReason::MaxTokens, mean_logprob: None, elapsed_ms: 4 })
+        Ok(Answer {
+            text,
+            thinking,
+            prompt_tokens: 2,
+            generated_tokens: 3,
+            stop: StopReason::MaxTokens,
+            mean_logprob: None,
+            elapsed_ms: 4,
+        })
     }
 }
 
 #[test]
 fn a_cut_answer_is_recorded_and_only_its_complete_part_is_kept() {
     let quote = "This Agreement is governed by the laws of Denmark.";
-    let text = format!(r#"{{"points": [{{"quote": "{quote}", "point": "Danish law."}}, {{"quote": "Either party may term"#);
+    let text =
+        format!(r#"{{"points": [{{"quote": "{quote}", "point": "Danish law."}}, {{"quote": "Either party may term"#);
     let mut model = Cut(Scripted::quoting().card().clone(), text);
     let result = run(&mut model, &doc(CONTRACT), &TaskSpec::Summary).unwrap();
     assert_eq!(result.claims.len(), 1);
     assert_eq!((result.claims[0].kind, result.claims[0].text.as_str()), (ClaimKind::KeyPoint, "Danish law."));
     assert_eq!(result.provenance.cut_short, ["Headline: max_tokens", "Key points: max_tokens"]);
-    assert_eq!((result.provenance.prompt_tokens, result.provenance.generated_tokens, result.provenance.answer_ms), (4, 6, 8));
+    assert_eq!(
+        (result.provenance.prompt_tokens, result.provenance.generated_tokens, result.provenance.answer_ms),
+        (4, 6, 8)
+    );
 }
 
 #[test]
@@ -354,12 +418,18 @@ fn packs_say_which_field_is_wrong() {
     assert_eq!(ids, ["cuad", "nda", "report", "minutes"]);
     for id in ids {
         let pack = Pack::built_in(id).unwrap();
-        assert!(pack.id == id && pack.fields.iter().all(|f| !f.keywords.is_empty() && f.description.ends_with('.')), "{id}");
+        assert!(
+            pack.id == id && pack.fields.iter().all(|f| !f.keywords.is_empty() && f.description.ends_with('.')),
+            "{id}"
+        );
     }
     assert_eq!(Pack::built_in("cuad").unwrap().fields.len(), 41);
     assert!(matches!(Pack::built_in("x"), Err(PackError::Unknown { .. })));
     let own = Pack::parse(r#"{"fields": [{"name": "Term", "type": "duration"}]}"#, "dir/lease.json").unwrap();
-    assert_eq!((own.id.as_str(), own.fields[0].kind, own.fields[0].queries()), ("lease", FieldType::Duration, vec!["Term".to_owned()]));
+    assert_eq!(
+        (own.id.as_str(), own.fields[0].kind, own.fields[0].queries()),
+        ("lease", FieldType::Duration, vec!["Term".to_owned()])
+    );
     for (json, parts) in [
         (r#"{"fields": [{"name": "A"}, {"name": "B", "typ": "date"}]}"#, ["field 2 (B)", "typ"]),
         (r#"{"fields": [{"name": "A", "type": "day"}]}"#, ["field 1 (A)", "day"]),

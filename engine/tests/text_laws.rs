@@ -5,7 +5,8 @@ use lectern_engine::text::{GlyphBoxes, Rect, Span};
 use proptest::prelude::*;
 
 fn spans() -> impl Strategy<Value = (Span, Span)> {
-    (0usize..40, 0usize..40, 0usize..40, 0usize..40).prop_map(|(a, b, c, d)| (Span::new(a.min(b), a.max(b)), Span::new(c.min(d), c.max(d))))
+    (0usize..40, 0usize..40, 0usize..40, 0usize..40)
+        .prop_map(|(a, b, c, d)| (Span::new(a.min(b), a.max(b)), Span::new(c.min(d), c.max(d))))
 }
 
 proptest! {

@@ -102,9 +102,13 @@ fn money_in_many_written_forms() {
 
 #[test]
 fn shares_and_numbers() {
-    for (text, normal) in
-        [("5%", "5 %"), ("5.25 per cent", "5.25 %"), ("five percent (5%)", "5 %"), ("ten percent (12%)", "12 %"), ("5 pieces", "")]
-    {
+    for (text, normal) in [
+        ("5%", "5 %"),
+        ("5.25 per cent", "5.25 %"),
+        ("five percent (5%)", "5 %"),
+        ("ten percent (12%)", "12 %"),
+        ("5 pieces", ""),
+    ] {
         assert_eq!(one(FieldType::Percent, text), normal, "{text:?}");
     }
     assert_eq!(one(FieldType::Number, "at least 1,200 units"), "1200");

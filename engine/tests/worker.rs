@@ -47,7 +47,9 @@ fn a_child_that_hangs_is_killed_in_time() {
 
 #[test]
 fn a_child_that_crashes_is_reported_with_its_signal_and_last_words() {
-    let ParseError::Crashed { reason } = outcome("cat >/dev/null & echo it hurts >&2; kill -SEGV $$") else { panic!("not a crash") };
+    let ParseError::Crashed { reason } = outcome("cat >/dev/null & echo it hurts >&2; kill -SEGV $$") else {
+        panic!("not a crash")
+    };
     assert!(reason.contains("segmentation fault") && reason.contains("it hurts"), "{reason}");
 }
 
@@ -84,7 +86,10 @@ fn cancelling_stops_a_hanging_child_at_once() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("a.txt");
     std::fs::write(&file, "words").unwrap();
-    let parser = Parser { limits: Limits { seconds: 60, page_seconds: 60, ..limits() }, ..parser_of(folder.path(), "exec sleep 60") };
+    let parser = Parser {
+        limits: Limits { seconds: 60, page_seconds: 60, ..limits() },
+        ..parser_of(folder.path(), "exec sleep 60")
+    };
     let begun = Instant::now();
     let mut stop = |_: Event| ControlFlow::Break(());
     assert_eq!(parser.parse_file(&file, "a.txt", None, &mut stop).unwrap_err(), ParseError::Cancelled);
@@ -109,7 +114,12 @@ fn text_goes_through_the_real_child() {
 #[test]
 fn the_real_child_ends_when_its_input_ends() {
     use std::process::{Command, Stdio};
-    let mut child = Command::new(env!("CARGO_BIN_EXE_lectern")).arg("__parse").stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_lectern"))
+        .arg("__parse")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
     drop(child.stdin.take());
     let begun = Instant::now();
     while child.try_wait().unwrap().is_none() {
@@ -124,8 +134,17 @@ fn pages_read_before_a_crash_are_kept_and_the_broken_ones_are_said() {
     let file = folder.path().join("a.pdf");
     std::fs::write(&file, "%PDF-1.4").unwrap();
     let extractor = Extractor { name: "x".into(), version: "1".into() };
-    let lines = vec![RawLine { glyphs: vec![RawGlyph { text: "kept".into(), rect: None }], font_size: 10.0, bold: false }];
-    let page = RawPage { number: 1, width: 612.0, height: 792.0, status: PageStatus::Ok, extractor: extractor.clone(), quality: 1.0, lines };
+    let lines =
+        vec![RawLine { glyphs: vec![RawGlyph { text: "kept".into(), rect: None }], font_size: 10.0, bold: false }];
+    let page = RawPage {
+        number: 1,
+        width: 612.0,
+        height: 792.0,
+        status: PageStatus::Ok,
+        extractor: extractor.clone(),
+        quality: 1.0,
+        lines,
+    };
     let mut frames = Vec::new();
     write_frame(&mut frames, &Frame::Opened(Opened { pages: 3, title: None, extractor, notes: Vec::new() })).unwrap();
     write_frame(&mut frames, &Frame::Page(Box::new(page), None)).unwrap();

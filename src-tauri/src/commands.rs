@@ -66,7 +66,10 @@ pub async fn library_state(app: State<'_, App>) -> Answer<String> {
 #[specta::specta]
 pub async fn model_state(app: State<'_, App>) -> Answer<WireModel> {
     if app.options.model_dir.is_none() {
-        return Err(WireError::new("no_model", "No language model was found. Run ./dev setup, or set LECTERN_MODEL to a model's folder."));
+        return Err(WireError::new(
+            "no_model",
+            "No language model was found. Run ./dev setup, or set LECTERN_MODEL to a model's folder.",
+        ));
     }
     Ok((&app.workspace()?.model_card().await?).into())
 }
@@ -184,9 +187,9 @@ pub async fn start_task(
         WireTask::Summary => TaskSpec::Summary,
         WireTask::Minutes => TaskSpec::Minutes,
         WireTask::Question { question } => TaskSpec::Question { question },
-        WireTask::Fields { pack } if pack.trim_start().starts_with('{') => TaskSpec::Fields {
-            pack: Pack::parse(&pack, "the schema").map_err(|e| WireError::new("failed", e))?,
-        },
+        WireTask::Fields { pack } if pack.trim_start().starts_with('{') => {
+            TaskSpec::Fields { pack: Pack::parse(&pack, "the schema").map_err(|e| WireError::new("failed", e))? }
+        }
         WireTask::Fields { pack } => TaskSpec::Fields { pack: built_in(&pack)? },
     };
     let choice = match too_long.as_deref() {
@@ -250,5 +253,6 @@ pub async fn export_run(app: State<'_, App>, run: u32, path: String, include_uns
         _ => ExportFormat::Markdown,
     };
     let written = lectern_engine::export::write(&run, &document, &text, format, ExportOptions { include_unsupported });
-    std::fs::write(&path, written).map_err(|e| WireError::new("failed", format!("{} cannot be written: {e}", path.display())))
+    std::fs::write(&path, written)
+        .map_err(|e| WireError::new("failed", format!("{} cannot be written: {e}", path.display())))
 }

@@ -362,7 +362,8 @@ impl<'t> Places<'t> {
         let excerpt = hit.excerpt_span;
         let mut pieces = Vec::new();
         let mut at = excerpt.start();
-        for mark in hit.highlights.iter().filter_map(|h| h.intersect(excerpt)).filter(|h| h.start() >= excerpt.start()) {
+        for mark in hit.highlights.iter().filter_map(|h| h.intersect(excerpt)).filter(|h| h.start() >= excerpt.start())
+        {
             if mark.start() < at {
                 continue;
             }

@@ -15,5 +15,8 @@ fn the_committed_bindings_are_current() {
         std::fs::write(&committed, &fresh).expect("ui/src can be written");
     }
     let kept = std::fs::read_to_string(&committed).unwrap_or_default();
-    assert!(kept == fresh, "ui/src/bindings.ts is stale: run LECTERN_WRITE_BINDINGS=1 cargo test -p lectern-app --test bindings");
+    assert!(
+        kept == fresh,
+        "ui/src/bindings.ts is stale: run LECTERN_WRITE_BINDINGS=1 cargo test -p lectern-app --test bindings"
+    );
 }

@@ -47,6 +47,9 @@ fn driver() -> Driver {
         .env("TAURI_WEBVIEW_AUTOMATION", "true")
         .env("NO_AT_BRIDGE", "1")
         .env("DBUS_SESSION_BUS_ADDRESS", "disabled:")
+        // With WebKit's shared buffers off, which main() asks for because of graphics drivers, the driver's screenshots
+        // of a page at rest wait for a frame that never comes. Xvfb has no such drivers.
+        .env("WEBKIT_DISABLE_DMABUF_RENDERER", "0")
         .env("LECTERN_LIBRARY", library.path())
         .env("LECTERN_PDFIUM", from("LECTERN_PDFIUM", "vendor/pdfium/libpdfium.so"))
         .env("LECTERN_MODEL", from("LECTERN_MODEL", "engine/model/weights/interim"))
@@ -166,7 +169,7 @@ async fn import(window: &Window) {
     let broken = folder.path().join("broken.pdf");
     std::fs::write(&broken, b"%PDF-1.7\nand then nothing that a PDF would have").expect("a broken file can be written");
     let mut files = vec![broken.display().to_string()];
-    files.extend(["services-agreement.docx", "services-agreement.pdf"].map(sample));
+    files.extend(["weekly-meeting.vtt", "services-agreement.docx", "services-agreement.pdf"].map(sample));
     window.drop_files(&files).await;
     window.find("[data-testid=document-row][data-name='services-agreement.pdf'][data-status=ready]").await;
     window.find("[data-testid=document-row][data-name='services-agreement.docx'][data-status=ready]").await;

@@ -82,7 +82,6 @@ CLAUSES = """
 # @governance Governance and reporting
 . The service owner of the Client and the engagement director of the Supplier shall meet once a month to review Service Levels, open incidents, progress against Schedule 4 and the hours ordered under clause {minimum}. The Supplier shall circulate minutes within five (5) Business Days.
 . A steering group made up of two managers from each party shall meet every quarter. It may settle disagreements about priorities and timetable, but it may not vary this Agreement.
-. Each party shall tell the other without delay of anything that is likely to cause a milestone or a Service Level to be missed, and shall say what it proposes to do about it.
 # @accept Delivery and acceptance
 . The Supplier shall deliver each Deliverable by the date stated in Schedule 4 or in the Work Order, together with its test report and operating manual.
 . @test The Client shall test the Deliverable within fifteen (15) Business Days after delivery, against the criteria agreed in writing. It shall accept a Deliverable that meets those criteria in all material respects, and may not refuse it because of defects that do not affect its practical use.
@@ -99,7 +98,7 @@ CLAUSES = """
 . @nochallenge The Client shall not, during the term of this Agreement or afterwards, contest or help others to contest the validity of the Supplier’s ownership of its Background Materials.
 . @infringe The Supplier shall defend the Client against any claim that the Services or Deliverables infringe a third party’s intellectual property rights, and shall pay the damages and costs finally awarded. The Client shall notify the Supplier of the claim promptly and shall leave the conduct of the defence to it.
 # @licence Licences
-. @grant The Supplier grants to the Client and its Affiliates a non-exclusive licence to install, run and configure those Background Materials that are embedded in a Deliverable or needed to use it, for the internal operations of the three terminals and for up to 140 named users.
+. @grant The Supplier grants to the Client and its Affiliates a non-exclusive licence to install, run and configure those Background Materials that are embedded in a Deliverable or needed to use it, for the internal operations of the three terminals.
 . @perpetual The licence in clause {grant} is perpetual and irrevocable for each Deliverable that has been paid for in full, and it survives the end of this Agreement.
 . @nontransfer The licence may not be transferred, sublicensed or otherwise made available to any third party, except to a contractor who uses it solely for the Client’s benefit or to a permitted assignee under clause {assign}.
 . The Client grants to the Supplier, for the term of this Agreement only, a non-transferable licence to use the Client’s data and systems to the extent needed to perform the Services.
@@ -232,7 +231,6 @@ SCHEDULES = [
         ["M7", "Final acceptance", "All", "31 March 2026"]],
        [0.09, 0.48, 0.19, 0.24])],
      ["If the Supplier misses milestone M3, M5 or M6 for reasons for which it is responsible, it shall pay EUR 3,500 for each full week of delay, up to ten weeks for each milestone. These payments count towards the cap in clause {cap}.",
-      "The Client shall make the test environment of the terminal concerned available at least twenty (20) Business Days before the milestone falls due. Clause {relief} applies if it does not.",
       "Live operation shall not begin on a Friday, on the day before a public holiday or while a cruise ship is alongside. The harbour master may postpone a planned start by up to five (5) days for reasons of safety, and the due date then moves by the same period."]),
     ("Security measures", "This Schedule applies under clause {data}. The Supplier shall maintain at least the following measures throughout the term.",
      [("Table 5.1 – Technical and organisational measures",
@@ -244,8 +242,7 @@ SCHEDULES = [
         ["Backups", "Full copy every night and change log every fifteen minutes, kept at a second site at least 100 kilometres away"],
         ["Testing", "Penetration test by an independent firm once a year, with a summary of the findings for the Client"]],
        [0.16, 0.84])],
-     ["After a loss of the primary site the Supplier shall restore berth scheduling within eight (8) hours, with no more than fifteen (15) minutes of lost data.",
-      "The Supplier shall train every person who works on the Services in information security before that person is given access, and again each year."]),
+     ["After a loss of the primary site the Supplier shall restore berth scheduling within eight (8) hours, with no more than fifteen (15) minutes of lost data."]),
 ]
 
 NOTES = {

@@ -9,6 +9,7 @@ import agreement as a
 import agreement_model as model
 
 W = 'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"'
+RAISED = '<w:rPr><w:vertAlign w:val="superscript"/></w:rPr>'
 HEAD = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
 
 
@@ -42,7 +43,7 @@ class Runs:
                 out.append(f'<w:commentRangeStart w:id="1"/>{self.write(content)}<w:commentRangeEnd w:id="1"/>'
                            '<w:r><w:commentReference w:id="1"/></w:r>')
             elif kind == "note":
-                out.append(f'<w:r><w:footnoteReference w:id="{int(content) + 1}"/></w:r>')
+                out.append(f'<w:r>{RAISED}<w:footnoteReference w:id="{int(content) + 1}"/></w:r>')
             elif kind == "ref":
                 out.append(self.run(model.numbers()[content]))
         return "".join(out)
@@ -113,7 +114,7 @@ def styles():
 
 
 def notes():
-    inner = "".join(f'<w:footnote w:id="{int(k) + 1}"><w:p>{RUNS.write(t)}</w:p></w:footnote>' for k, t in a.NOTES.items())
+    inner = "".join(f'<w:footnote w:id="{int(k) + 1}"><w:p><w:r>{RAISED}<w:footnoteRef/></w:r>{RUNS.run(" ")}{RUNS.write(t)}</w:p></w:footnote>' for k, t in a.NOTES.items())
     marks = '<w:footnote w:type="separator" w:id="0"><w:p><w:r><w:separator/></w:r></w:p></w:footnote>'
     return f"{HEAD}<w:footnotes {W}>{marks}{inner}</w:footnotes>"
 

@@ -1,5 +1,7 @@
 """Sets the sample agreement as an A4 PDF."""
 
+import re
+
 from reportlab.lib.pagesizes import A4
 from reportlab.lib.units import mm
 from reportlab.platypus import (BaseDocTemplate, Frame, KeepTogether, NextPageTemplate, PageBreak, PageTemplate, Paragraph,
@@ -25,8 +27,7 @@ PART = style("part", fontName="Sans-Bold", fontSize=11, leading=14, alignment=0,
              textColor=ACCENT, keepWithNext=1)
 SCHEDULE = style("schedule", fontName="Sans-Bold", fontSize=14, leading=18, alignment=0, spaceAfter=8, textColor=ACCENT,
                  keepWithNext=1)
-NOTE = style("note", fontSize=8.2, leading=11, alignment=0, leftIndent=9, bulletIndent=0, bulletFontSize=6.5,
-             bulletOffsetY=-2)
+NOTE = style("note", fontSize=8.2, leading=11, alignment=0, spaceBefore=2)
 SIGN = style("sign", fontName="Sans", fontSize=9, leading=12, alignment=0, spaceAfter=0)
 
 
@@ -39,7 +40,9 @@ def note_mark(number):
 
 
 def rich(text):
-    return accepted(text, bold=bold, note=note_mark).replace("&", "&amp;")
+    """Markup for reportlab; a number stays on the line of its noun (no-break space)."""
+    text = accepted(text, bold=bold, note=note_mark)
+    return re.sub(r"\b([Cc]lauses?|Schedule|EUR) (?=\d)", "\\1\u00a0", text)
 
 
 def cover():
@@ -85,7 +88,7 @@ def terms():
 def schedules():
     out = []
     for n, (title, intro, tables, closing) in enumerate(a.SCHEDULES, 1):
-        out += [PageBreak() if n in (1, 4) else Spacer(1, 10 * mm)]
+        out += [PageBreak() if n == 1 else Spacer(1, 10 * mm)]
         head = [Paragraph(f"Schedule {n} – {title}", SCHEDULE), body(rich(intro), PLAIN)]
         used = []
         for t, (caption, header, rows, shares) in enumerate(tables):
@@ -94,7 +97,7 @@ def schedules():
             right = (len(header) - 1,) if header[-1].endswith("(EUR)") else ()
             block = [Paragraph(caption, CAPTION), grid(header, cells, shares, WIDTH, right=right)]
             out.append(KeepTogether(head + block if t == 0 else block))
-        out += [_bulleted(rich(a.NOTES[k]), NOTE, k) for k in used]
+        out += [body(note_mark(k) + " " + rich(a.NOTES[k]), NOTE) for k in used]
         out += [Spacer(1, 4)] + [body(rich(t), PLAIN) for t in closing]
     return out
 
@@ -102,12 +105,12 @@ def schedules():
 def signatures():
     out = [PageBreak(), Paragraph("Signatures", SCHEDULE), body(a.SIGNATURE_INTRO, PLAIN), Spacer(1, 10 * mm)]
     for company, people, place in a.SIGNATURES:
-        cells = [[Paragraph("<br/><br/><br/>", SIGN) for _ in people],
-                 [Paragraph(f"<b>{name}</b><br/>{role}", SIGN) for name, role in people]]
-        widths = [WIDTH / 2] * len(people)
-        box = Table(cells, colWidths=widths, hAlign="LEFT", style=TableStyle(
-            [("LINEABOVE", (i, 1), (i, 1), 0.6, INK) for i in range(len(people))]
-            + [("LEFTPADDING", (0, 0), (-1, -1), 0), ("RIGHTPADDING", (0, 0), (-1, -1), 14)]))
+        row = [Paragraph(f"<b>{name}</b><br/>{role}", SIGN) for name, role in people]
+        row = row if len(row) == 1 else [row[0], "", row[1]]  # an empty column keeps the two lines apart
+        box = Table([row], colWidths=[WIDTH * s for s in (0.46, 0.08, 0.46)[:len(row)]], hAlign="LEFT",
+                    spaceBefore=18 * mm, style=TableStyle(
+                        [("LINEABOVE", (i, 0), (i, 0), 0.6, INK) for i in (0, 2)[:len(people)]]
+                        + [("LEFTPADDING", (0, 0), (-1, -1), 0), ("RIGHTPADDING", (0, 0), (-1, -1), 0)]))
         out.append(KeepTogether([Paragraph(f"<b>For {company}</b>", SIGN), Spacer(1, 3), Paragraph(place, SIGN), box,
                                  Spacer(1, 16 * mm)]))
     return out
@@ -117,12 +120,12 @@ def make():
     """The PDF as bytes, and its number of pages."""
     def doc(buffer, total):
         def page(canvas, d):
-            furniture(canvas, A4, LEFT, RIGHT, (a.TITLE, f"{a.REFERENCE}"), f"{a.CLIENT} / {a.SUPPLIER}",
+            furniture(canvas, A4, LEFT, RIGHT, (a.TITLE, f"{a.REFERENCE}"), "Confidential",
                       f"Page {d.page} of {total}")
 
         d = BaseDocTemplate(buffer, pagesize=A4, title=a.TITLE, author=a.CLIENT, subject=a.SUBTITLE, lang="en-GB",
                             invariant=1)
-        frame = Frame(LEFT, 24 * mm, WIDTH, A4[1] - 50 * mm, 0, 0, 0, 0)
+        frame = Frame(LEFT, 22 * mm, WIDTH, A4[1] - 46 * mm, 0, 0, 0, 0)
         d.addPageTemplates([PageTemplate("cover", [frame], onPage=page), PageTemplate("text", [frame], onPage=page)])
         return d
 

@@ -149,7 +149,9 @@ mod tests {
         let sampling = Sampling { temperature: 1.0, seed: 7, ..Sampling::default() };
         let draw = |n: usize| {
             let mut s = Sampler::new(sampling);
-            (0..n).map(|_| s.choose(&[0.0, 1.0f32.exp().ln(), f32::NEG_INFINITY], |_| true).unwrap().id).collect::<Vec<_>>()
+            (0..n)
+                .map(|_| s.choose(&[0.0, 1.0f32.exp().ln(), f32::NEG_INFINITY], |_| true).unwrap().id)
+                .collect::<Vec<_>>()
         };
         let drawn = draw(4000);
         assert_eq!(drawn, draw(4000));

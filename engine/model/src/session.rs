@@ -231,11 +231,7 @@ impl Run {
     }
 
     fn limit(&self, how: &Generation, room: usize) -> Option<Stop> {
-        if self.ids.len() >= how.max_tokens {
-            Some(Stop::MaxTokens)
-        } else {
-            (room == 0).then_some(Stop::ContextFull)
-        }
+        if self.ids.len() >= how.max_tokens { Some(Stop::MaxTokens) } else { (room == 0).then_some(Stop::ContextFull) }
     }
 
     /// The next tokens: what the grammar forces, else one that is chosen.
@@ -290,7 +286,8 @@ impl Run {
 
     fn finish(mut self, stop: Stop) -> Generated {
         self.text.push_str(&self.decoder.finish());
-        let (thinking, answer) = if self.constraint.is_some() { ("", self.text.as_str()) } else { split_thinking(&self.text) };
+        let (thinking, answer) =
+            if self.constraint.is_some() { ("", self.text.as_str()) } else { split_thinking(&self.text) };
         Generated {
             thinking: thinking.to_string(),
             text: answer.to_string(),

@@ -3,8 +3,10 @@
 use super::{Line, Report, status_words};
 use crate::tasks::ClaimKind;
 
-const HEADER: [&str; 14] =
-    ["document", "kind", "label", "text", "value", "status", "owner", "due", "place", "quotes", "start", "end", "review", "checks"];
+const HEADER: [&str; 14] = [
+    "document", "kind", "label", "text", "value", "status", "owner", "due", "place", "quotes", "start", "end",
+    "review", "checks",
+];
 
 pub(super) fn write(report: &Report<'_>) -> String {
     let mut writer = csv::Writer::from_writer(Vec::new());
@@ -45,7 +47,8 @@ fn row(report: &Report<'_>, line: &Line<'_>) -> [String; 14] {
 /// (first sign = + - @, also full-width) gets an apostrophe before it.
 pub(super) fn cell(text: &str) -> String {
     let plain: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    let risky = plain.trim_start().starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠']) || text.starts_with(['\t', '\r', '\n']);
+    let risky = plain.trim_start().starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠'])
+        || text.starts_with(['\t', '\r', '\n']);
     if risky { format!("'{plain}") } else { plain }
 }
 

@@ -171,7 +171,11 @@ fn escape(text: &str) -> String {
     }
     // "1. Term" or "- x" at the start of a line would begin a list.
     let digits = out.bytes().take_while(u8::is_ascii_digit).count();
-    let list = if digits > 0 { out.get(digits..).filter(|r| r.starts_with(['.', ')'])).map(|_| digits) } else { out.starts_with(['-', '+']).then_some(0) };
+    let list = if digits > 0 {
+        out.get(digits..).filter(|r| r.starts_with(['.', ')'])).map(|_| digits)
+    } else {
+        out.starts_with(['-', '+']).then_some(0)
+    };
     if let Some(at) = list {
         out.insert(at, '\\');
     }

@@ -136,7 +136,8 @@ fn unexpected(reply: &FromModel) -> GenerateError {
 
 impl Process {
     fn start(program: &WorkerProgram, model_dir: &Path) -> Result<(Self, ModelCard), GenerateError> {
-        let failed = |e: std::io::Error| GenerateError::Process { reason: format!("{}: {e}", program.program.display()) };
+        let failed =
+            |e: std::io::Error| GenerateError::Process { reason: format!("{}: {e}", program.program.display()) };
         let mut child = Command::new(&program.program)
             .arg("__generate")
             .arg(model_dir)
@@ -151,14 +152,18 @@ impl Process {
         if let Some(stream) = child.stderr.take() {
             keep_tail(stream, Arc::clone(&stderr));
         }
-        let replies = child.stdout.take().map(receive).ok_or_else(|| GenerateError::Process {
-            reason: "its output could not be opened".to_string(),
-        })?;
+        let replies = child
+            .stdout
+            .take()
+            .map(receive)
+            .ok_or_else(|| GenerateError::Process { reason: "its output could not be opened".to_string() })?;
         let mut process = Self { child, input, replies, stderr };
         match process.replies.recv() {
             Ok(FromModel::Hello { protocol: PROTOCOL, card }) => Ok((process, card)),
             Ok(FromModel::Hello { protocol, .. }) => Err(GenerateError::Process {
-                reason: format!("it speaks version {protocol} of the frames, not {PROTOCOL}: parts of two installations are mixed"),
+                reason: format!(
+                    "it speaks version {protocol} of the frames, not {PROTOCOL}: parts of two installations are mixed"
+                ),
             }),
             Ok(FromModel::Failed { error }) => Err(error),
             Ok(other) => Err(unexpected(&other)),

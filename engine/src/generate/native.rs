@@ -51,11 +51,13 @@ impl NativeGenerator {
         let stated = folder_card(folder)?;
         let tokenizer = Tokenizer::load(folder).map_err(|e| failed(e.to_string()))?;
         let name = stated.chat_template.as_deref().unwrap_or("minimax_m1");
-        let template = ChatTemplate::by_name(name).ok_or_else(|| failed(format!("the chat template `{name}` is not known")))?;
+        let template =
+            ChatTemplate::by_name(name).ok_or_else(|| failed(format!("the chat template `{name}` is not known")))?;
         let model = Model::load(folder).map_err(|e| failed(e.to_string()))?;
         let config = model.config();
         let weights: u64 = model.parameters() * 4;
-        let identity = format!("{}:{}:{}:{}", model.digest(), tokenizer.digest(), template.name(), framing::FRAMING_VERSION);
+        let identity =
+            format!("{}:{}:{}:{}", model.digest(), tokenizer.digest(), template.name(), framing::FRAMING_VERSION);
         let card = ModelCard {
             name: stated.name,
             description: stated.description,
@@ -122,7 +124,8 @@ impl Generator for NativeGenerator {
         let (ids, text_tokens) = self.framed(document)?;
         self.check_fit(ids.len())?;
         let mut states = document.state_dir.map(|dir| SavedStates::new(dir, &self.model, &ids));
-        let (state, restored) = states.as_ref().and_then(|s| s.restore(&self.model)).unwrap_or_else(|| (self.model.new_state(), 0));
+        let (state, restored) =
+            states.as_ref().and_then(|s| s.restore(&self.model)).unwrap_or_else(|| (self.model.new_state(), 0));
         let mut session = Session::from_state(&self.model, state);
         let total = Some(ids.len() as u64);
         let rest = ids.get(restored..).unwrap_or_default();
@@ -158,7 +161,11 @@ impl Generator for NativeGenerator {
         let room = self.card.context_length.saturating_sub(session.state().positions());
         if prompt.len() >= room {
             let needed = session.state().positions() + prompt.len();
-            return Err(GenerateError::TooLong { needed, available: self.card.context_length, model: self.card.name.clone() });
+            return Err(GenerateError::TooLong {
+                needed,
+                available: self.card.context_length,
+                model: self.card.name.clone(),
+            });
         }
         let quiet = Event::Progress { done: 0, total: None, unit: "tokens".to_string() };
         session.feed(&prompt, &mut |_, _| sink.event(quiet.clone())).map_err(session_error)?;
@@ -174,7 +181,9 @@ impl Generator for NativeGenerator {
             ..Generation::default()
         };
         let made = session
-            .generate(&self.tokenizer, &how, constraint, &mut |piece| sink.event(Event::Text { piece: piece.to_string() }))
+            .generate(&self.tokenizer, &how, constraint, &mut |piece| {
+                sink.event(Event::Text { piece: piece.to_string() })
+            })
             .map_err(session_error)?;
         let stop = match made.stop {
             Stop::EndOfTurn => StopReason::EndOfTurn,

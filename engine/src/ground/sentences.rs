@@ -4,9 +4,10 @@ use crate::text::{BlockKind, DocText, Span};
 
 /// Words before a full stop that do not end a sentence, in lower case.
 const ABBREVIATIONS: &[&str] = &[
-    "inc", "ltd", "co", "corp", "no", "nos", "sec", "art", "mr", "mrs", "ms", "dr", "prof", "st", "vs", "v", "e.g", "i.e", "cf",
-    "al", "jr", "sr", "fig", "para", "cl", "approx", "dept", "est", "u.s", "u.k", "u.s.a", "p", "pp", "vol", "ed", "jan", "feb",
-    "mar", "apr", "jun", "jul", "aug", "sep", "sept", "oct", "nov", "dec", "bros", "gen", "gov", "hon", "rev", "s.a", "b.v", "n.v",
+    "inc", "ltd", "co", "corp", "no", "nos", "sec", "art", "mr", "mrs", "ms", "dr", "prof", "st", "vs", "v", "e.g",
+    "i.e", "cf", "al", "jr", "sr", "fig", "para", "cl", "approx", "dept", "est", "u.s", "u.k", "u.s.a", "p", "pp",
+    "vol", "ed", "jan", "feb", "mar", "apr", "jun", "jul", "aug", "sep", "sept", "oct", "nov", "dec", "bros", "gen",
+    "gov", "hon", "rev", "s.a", "b.v", "n.v",
 ];
 
 /// The sentences of `document` in order: disjoint, trimmed, none empty, none across two blocks. Running headers are
@@ -35,7 +36,8 @@ pub fn in_span(text: &str, span: Span) -> Vec<Span> {
         };
         if ends {
             let mut close = end;
-            while let Some((j, q)) = chars.next_if(|&(_, q)| matches!(q, '"' | '\'' | '”' | '’' | ')' | ']' | '»')) {
+            while let Some((j, q)) = chars.next_if(|&(_, q)| matches!(q, '"' | '\'' | '”' | '’' | ')' | ']' | '»'))
+            {
                 close = j + q.len_utf8();
             }
             found.extend(trimmed(piece, start, close));
@@ -68,7 +70,8 @@ fn ends_sentence(piece: &str, i: usize, c: char) -> bool {
         return true;
     }
     let before = piece.get(..i).unwrap_or_default();
-    let word = before.rsplit(|c: char| c.is_whitespace() || matches!(c, '(' | '"' | '“' | ',')).next().unwrap_or_default();
+    let word =
+        before.rsplit(|c: char| c.is_whitespace() || matches!(c, '(' | '"' | '“' | ',')).next().unwrap_or_default();
     let alone = before.len() == word.len() || before.trim_end_matches(word).ends_with('\n');
     let numbering = word.chars().all(|c| c.is_ascii_digit() || c == '.') || word.chars().count() == 1;
     !(ABBREVIATIONS.contains(&word.to_lowercase().as_str())

@@ -38,7 +38,10 @@ pub fn parse(bytes: &[u8]) -> Result<RawDocument, ParseError> {
         .ok_or_else(|| damaged(&format!("the package has no main part ({main})")))?;
     let mut notes = Vec::new();
     if let Some(problem) = problem {
-        notes.push(note("part_damaged", format!("The file breaks off or is damaged ({problem}); the text before that place was read.")));
+        notes.push(note(
+            "part_damaged",
+            format!("The file breaks off or is damaged ({problem}); the text before that place was read."),
+        ));
     }
     let body_element = root.child("body").ok_or_else(|| damaged("the main part has no body"))?;
     let related = package.relationships(&main);
@@ -138,7 +141,11 @@ fn change_notes(changes: &Changes) -> Option<ImportNote> {
         return None;
     }
     let authors: BTreeSet<&str> = changes.authors.keys().map(String::as_str).collect();
-    let who = if authors.is_empty() { "an unnamed author".to_string() } else { authors.into_iter().collect::<Vec<_>>().join(", ") };
+    let who = if authors.is_empty() {
+        "an unnamed author".to_string()
+    } else {
+        authors.into_iter().collect::<Vec<_>>().join(", ")
+    };
     Some(note(
         "tracked_changes",
         format!(

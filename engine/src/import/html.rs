@@ -218,7 +218,8 @@ impl Reader {
 }
 
 fn hides(e: &Element) -> bool {
-    matches!(e.name(), "script" | "style" | "template" | "noscript" | "head" | "svg" | "iframe" | "object") || e.attr("hidden").is_some()
+    matches!(e.name(), "script" | "style" | "template" | "noscript" | "head" | "svg" | "iframe" | "object")
+        || e.attr("hidden").is_some()
 }
 
 fn heading(name: &str) -> Option<u8> {
@@ -229,9 +230,35 @@ fn heading(name: &str) -> Option<u8> {
 fn is_block(name: &str) -> bool {
     matches!(
         name,
-        "p" | "div" | "section" | "article" | "main" | "header" | "footer" | "nav" | "aside" | "blockquote" | "li" | "dl"
-            | "dt" | "dd" | "table" | "caption" | "thead" | "tbody" | "tfoot" | "figure" | "figcaption" | "hr" | "form"
-            | "fieldset" | "address" | "details" | "summary" | "body" | "html" | "center"
+        "p" | "div"
+            | "section"
+            | "article"
+            | "main"
+            | "header"
+            | "footer"
+            | "nav"
+            | "aside"
+            | "blockquote"
+            | "li"
+            | "dl"
+            | "dt"
+            | "dd"
+            | "table"
+            | "caption"
+            | "thead"
+            | "tbody"
+            | "tfoot"
+            | "figure"
+            | "figcaption"
+            | "hr"
+            | "form"
+            | "fieldset"
+            | "address"
+            | "details"
+            | "summary"
+            | "body"
+            | "html"
+            | "center"
     )
 }
 
@@ -245,7 +272,9 @@ mod tests {
 
     #[test]
     fn what_a_browser_shows() {
-        let d = got("<title>T</title><script>alert(1)</script><h2>Fees</h2><p>Pay  <b>now</b>,\n or<br>later</p><div hidden>no</div><ol start=3><li>one<li><p>two</p></ol><table><tr><th>A<th>B<tr><td>1<td><p>2</p></table>tail");
+        let d = got(
+            "<title>T</title><script>alert(1)</script><h2>Fees</h2><p>Pay  <b>now</b>,\n or<br>later</p><div hidden>no</div><ol start=3><li>one<li><p>two</p></ol><table><tr><th>A<th>B<tr><td>1<td><p>2</p></table>tail",
+        );
         let want = [
             (BlockKind::Heading(2), "Fees"),
             (BlockKind::Paragraph, "Pay now, or\nlater"),

@@ -41,7 +41,16 @@ pub fn normalize(raw: RawDocument) -> DocText {
         let first = || sections.iter().min_by_key(|s| (s.heading.start() >= TITLE_WINDOW, s.level, s.heading.start()));
         named.or_else(first).and_then(heading).map(|t| t.replace('\n', " "))
     });
-    DocText { text: writer.text, pages, sections, blocks: writer.blocks, cues: writer.cues, extractor: raw.extractor, notes, title }
+    DocText {
+        text: writer.text,
+        pages,
+        sections,
+        blocks: writer.blocks,
+        cues: writer.cues,
+        extractor: raw.extractor,
+        notes,
+        title,
+    }
 }
 
 /// The text under construction.
@@ -97,7 +106,11 @@ fn stated_title(title: &str, paged: bool) -> Option<String> {
     let lower = title.to_lowercase();
     let junk = lower.is_empty()
         || title.contains('\u{fffd}')
-        || paged && (lower.starts_with("untitled") || [".doc", ".docx", ".dvi", ".pdf", ".tex", ".htm", ".html", ".indd", ".qxd", ".rtf", ".txt"].iter().any(|e| lower.ends_with(e)));
+        || paged
+            && (lower.starts_with("untitled")
+                || [".doc", ".docx", ".dvi", ".pdf", ".tex", ".htm", ".html", ".indd", ".qxd", ".rtf", ".txt"]
+                    .iter()
+                    .any(|e| lower.ends_with(e)));
     (!junk).then(|| title.to_string())
 }
 
@@ -106,7 +119,10 @@ fn ocr_note(pages: &[Page]) -> Option<ImportNote> {
     let numbers: Vec<u32> = pages.iter().filter(|p| p.status == PageStatus::NeedsOcr).map(|p| p.number).collect();
     let first = *numbers.first()?;
     let (subject, verb) = if numbers.len() == 1 { ("Page", "is a picture") } else { ("Pages", "are pictures") };
-    let message = format!("{subject} {} {verb} without usable text. Run OCR on the file and import it again to have them read.", ranges(&numbers));
+    let message = format!(
+        "{subject} {} {verb} without usable text. Run OCR on the file and import it again to have them read.",
+        ranges(&numbers)
+    );
     Some(ImportNote { code: "needs_ocr".to_string(), message, page: (numbers.len() == 1).then_some(first) })
 }
 

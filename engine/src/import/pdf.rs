@@ -109,7 +109,14 @@ pub fn parse(bytes: &[u8], password: Option<&str>, pdfium: Option<&Path>) -> Res
     let Collect(opened, pages, mut notes) = collect;
     let opened = opened.ok_or(ParseError::Empty)?;
     notes.splice(0..0, opened.notes);
-    Ok(RawDocument { format: Format::Pdf, extractor: opened.extractor, title: opened.title, pages, flow: Vec::new(), notes })
+    Ok(RawDocument {
+        format: Format::Pdf,
+        extractor: opened.extractor,
+        title: opened.title,
+        pages,
+        flow: Vec::new(),
+        notes,
+    })
 }
 
 /// Reads a document page by page into `sink`.
@@ -118,7 +125,9 @@ pub fn read(bytes: &[u8], options: ReadOptions<'_>, sink: &mut dyn PageSink) -> 
     let library = match options.pdfium.filter(|_| options.engines != Engines::PdfExtract).map(pdfium::Library::load) {
         Some(Ok(library)) => Some(library),
         Some(Err(reason)) => {
-            let message = format!("The PDF library pdfium could not be loaded ({reason}); the plainer reader was used. Spaces may be wrong in places.");
+            let message = format!(
+                "The PDF library pdfium could not be loaded ({reason}); the plainer reader was used. Spaces may be wrong in places."
+            );
             notes.push(ImportNote { code: "pdfium_missing".to_string(), message, page: None });
             None
         }
@@ -141,7 +150,9 @@ pub fn read(bytes: &[u8], options: ReadOptions<'_>, sink: &mut dyn PageSink) -> 
         return Err(no_pages());
     }
     if pages > MAX_PAGES {
-        return Err(ParseError::Damaged { reason: format!("it claims to have {pages} pages; {MAX_PAGES} are read at most") });
+        return Err(ParseError::Damaged {
+            reason: format!("it claims to have {pages} pages; {MAX_PAGES} are read at most"),
+        });
     }
     sink.opened(Opened { pages, title: reader.lead.title(), extractor: reader.lead.extractor(), notes })?;
     for number in options.first_page.max(1)..=pages {
@@ -215,7 +226,9 @@ impl<'b> Reader<'b> {
         let lead = self.lead.extractor();
         let first = self.lead.page(number - 1);
         let first_score = first.as_ref().map_or(0.0, |e| quality::score(&text_of(&e.lines)));
-        if first_score < quality::ASK_AGAIN && let Some(other) = self.second.as_mut().and_then(|s| s.ask(number)) {
+        if first_score < quality::ASK_AGAIN
+            && let Some(other) = self.second.as_mut().and_then(|s| s.ask(number))
+        {
             let enough = first.as_ref().map_or(0, |e| quality::letters(&text_of(&e.lines))) / 2;
             let text = text_of(&other.lines);
             if quality::score(&text) > first_score + 0.05 && quality::letters(&text) >= enough.max(1) {
@@ -273,12 +286,29 @@ fn raw_page(number: u32, extracted: Extracted, extractor: Extractor) -> RawPage 
         _ if score < quality::POOR => (PageStatus::Poor, score),
         _ => (PageStatus::Ok, score),
     };
-    RawPage { number, width: extracted.width, height: extracted.height, status, extractor, quality, lines: extracted.lines }
+    RawPage {
+        number,
+        width: extracted.width,
+        height: extracted.height,
+        status,
+        extractor,
+        quality,
+        lines: extracted.lines,
+    }
 }
 
 /// A page that could not be read, and the note that says why.
 pub fn failed_page(number: u32, extractor: Extractor, reason: &str) -> (RawPage, Option<ImportNote>) {
-    let page = RawPage { number, width: 612.0, height: 792.0, status: PageStatus::Failed, extractor, quality: 0.0, lines: Vec::new() };
-    let message = format!("Page {number} could not be read ({reason}). Its text is missing here; look at the page itself.");
+    let page = RawPage {
+        number,
+        width: 612.0,
+        height: 792.0,
+        status: PageStatus::Failed,
+        extractor,
+        quality: 0.0,
+        lines: Vec::new(),
+    };
+    let message =
+        format!("Page {number} could not be read ({reason}). Its text is missing here; look at the page itself.");
     (page, Some(ImportNote { code: "page_failed".to_string(), message, page: Some(number) }))
 }

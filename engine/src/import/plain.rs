@@ -40,7 +40,9 @@ fn guess(bytes: &[u8]) -> &'static Encoding {
 pub fn encoding_note(guessed: Option<&'static str>) -> Option<ImportNote> {
     guessed.map(|name| ImportNote {
         code: "encoding_guessed".to_string(),
-        message: format!("The file does not state its encoding; it was read as {name}. If letters look wrong, save it as UTF-8."),
+        message: format!(
+            "The file does not state its encoding; it was read as {name}. If letters look wrong, save it as UTF-8."
+        ),
         page: None,
     })
 }

@@ -101,7 +101,9 @@ fn timed(bytes: &[u8], format: Format) -> Result<RawDocument, ParseError> {
     match (cues.is_empty(), decoded.text.trim().is_empty()) {
         (true, true) => Err(ParseError::Empty),
         (true, false) if decoded.text.trim_start().starts_with("WEBVTT") => Err(ParseError::Empty),
-        (true, false) => Err(ParseError::Damaged { reason: "no line with times (00:00:00 --> 00:00:00) was found".to_string() }),
+        (true, false) => {
+            Err(ParseError::Damaged { reason: "no line with times (00:00:00 --> 00:00:00) was found".to_string() })
+        }
         (false, _) => Ok(document(format, cues, decoded.guessed)),
     }
 }
@@ -146,14 +148,19 @@ fn voices(payload: &str) -> Vec<(Option<String>, String)> {
         };
         let name = &tag[1..close];
         rest = &tag[close + 1..];
-        if let Some(speaker) = name.strip_prefix("v ").or_else(|| name.strip_prefix("v.").and_then(|n| n.split_once(' ')).map(|n| n.1)) {
+        if let Some(speaker) =
+            name.strip_prefix("v ").or_else(|| name.strip_prefix("v.").and_then(|n| n.split_once(' ')).map(|n| n.1))
+        {
             out.push((Some(entities(speaker.trim())), String::new()));
         } else if name == "/v" {
             out.push((None, String::new()));
         }
     }
     push(&mut out, rest);
-    out.into_iter().map(|(speaker, words)| named(speaker, entities(words.trim()))).filter(|(_, w)| !w.is_empty()).collect()
+    out.into_iter()
+        .map(|(speaker, words)| named(speaker, entities(words.trim())))
+        .filter(|(_, w)| !w.is_empty())
+        .collect()
 }
 
 fn push(out: &mut [(Option<String>, String)], words: &str) {
@@ -168,13 +175,20 @@ fn named(speaker: Option<String>, words: String) -> (Option<String>, String) {
         return (speaker, words);
     }
     match words.split_once(':') {
-        Some((name, said)) if is_name(name) && said.starts_with(' ') => (Some(name.trim().to_string()), said.trim().to_string()),
+        Some((name, said)) if is_name(name) && said.starts_with(' ') => {
+            (Some(name.trim().to_string()), said.trim().to_string())
+        }
         _ => (None, words),
     }
 }
 
 fn entities(text: &str) -> String {
-    text.replace("&lt;", "<").replace("&gt;", ">").replace("&nbsp;", " ").replace("&lrm;", "").replace("&rlm;", "").replace("&amp;", "&")
+    text.replace("&lt;", "<")
+        .replace("&gt;", ">")
+        .replace("&nbsp;", " ")
+        .replace("&lrm;", "")
+        .replace("&rlm;", "")
+        .replace("&amp;", "&")
 }
 
 /// A line that begins a turn.
@@ -192,12 +206,20 @@ fn turn_start(line: &str) -> Option<Turn> {
         let (name, inside) = trailing_stamp(name);
         if (words.is_empty() || words.starts_with(char::is_whitespace)) && is_name(name) {
             let (after, words) = leading_stamp(words.trim());
-            return Some(Turn { speaker: name.trim().to_string(), start_ms: before.or(inside).or(after), words: words.to_string() });
+            return Some(Turn {
+                speaker: name.trim().to_string(),
+                start_ms: before.or(inside).or(after),
+                words: words.to_string(),
+            });
         }
     }
     // `Name  00:12:34` on a line of its own, the words below it.
     let (name, stamp) = trailing_stamp(rest);
-    stamp.filter(|_| is_name(name)).map(|ms| Turn { speaker: name.trim().to_string(), start_ms: Some(ms), words: String::new() })
+    stamp.filter(|_| is_name(name)).map(|ms| Turn {
+        speaker: name.trim().to_string(),
+        start_ms: Some(ms),
+        words: String::new(),
+    })
 }
 
 /// A time in brackets or bare at the start of a line, and what follows it.
@@ -292,7 +314,13 @@ mod tests {
     fn cues(d: &RawDocument) -> Vec<(Option<&str>, Option<u64>, &str)> {
         d.flow
             .iter()
-            .map(|b| (b.cue.as_ref().and_then(|c| c.speaker.as_deref()), b.cue.as_ref().and_then(|c| c.start_ms), b.text.as_str()))
+            .map(|b| {
+                (
+                    b.cue.as_ref().and_then(|c| c.speaker.as_deref()),
+                    b.cue.as_ref().and_then(|c| c.start_ms),
+                    b.text.as_str(),
+                )
+            })
             .collect()
     }
 
@@ -312,7 +340,10 @@ mod tests {
 
     #[test]
     fn srt_with_windows_line_ends_and_no_last_blank_line() {
-        let d = parse_srt(b"1\r\n00:00:01,000 --> 00:00:02,500\r\nHello\r\nthere\r\n\r\n2\r\n00:00:03,000 --> 00:00:04,000\r\nBye").unwrap();
+        let d = parse_srt(
+            b"1\r\n00:00:01,000 --> 00:00:02,500\r\nHello\r\nthere\r\n\r\n2\r\n00:00:03,000 --> 00:00:04,000\r\nBye",
+        )
+        .unwrap();
         assert_eq!(cues(&d), [(None, Some(1000), "Hello there"), (None, Some(3000), "Bye")]);
         assert_eq!(d.flow[0].cue.as_ref().unwrap().end_ms, Some(2500));
     }

@@ -120,7 +120,15 @@ pub fn read_frame(input: &mut impl Read) -> io::Result<Frame> {
 
 fn write_page(block: &mut Vec<u8>, page: &RawPage, note: Option<&ImportNote>) -> io::Result<()> {
     let RawPage { number, width, height, status, extractor, quality, lines } = page;
-    let head = RawPage { number: *number, width: *width, height: *height, status: *status, extractor: extractor.clone(), quality: *quality, lines: Vec::new() };
+    let head = RawPage {
+        number: *number,
+        width: *width,
+        height: *height,
+        status: *status,
+        extractor: extractor.clone(),
+        quality: *quality,
+        lines: Vec::new(),
+    };
     let head = serde_json::to_vec(&(head, note))?;
     block.extend((head.len() as u32).to_le_bytes());
     block.extend(head);
@@ -171,7 +179,8 @@ impl<'a> Cursor<'a> {
             false => None,
         };
         let length = self.u32()?;
-        let text = std::str::from_utf8(self.bytes(length)?).map_err(|e| io::Error::new(io::ErrorKind::InvalidData, e))?;
+        let text =
+            std::str::from_utf8(self.bytes(length)?).map_err(|e| io::Error::new(io::ErrorKind::InvalidData, e))?;
         Ok(RawGlyph { text: text.to_string(), rect })
     }
 }
@@ -230,7 +239,14 @@ mod tests {
 
     #[test]
     fn a_password_does_not_show_in_debug_output() {
-        let request = Request { path: "a.pdf".into(), format: Format::Pdf, password: Some("secret".into()), pdfium: None, engines: Engines::Both, first_page: 1 };
+        let request = Request {
+            path: "a.pdf".into(),
+            format: Format::Pdf,
+            password: Some("secret".into()),
+            pdfium: None,
+            engines: Engines::Both,
+            first_page: 1,
+        };
         assert!(!format!("{request:?}").contains("secret"));
     }
 }

@@ -58,27 +58,52 @@ pub struct Parser {
 impl Parser {
     /// Turns the file at `path`, called `name`, into canonical text. Progress is told in pages; `Break` stops at once.
     /// Blocking; to be called on a thread that stays until it returns.
-    pub fn parse_file(&self, path: &Path, name: &str, password: Option<&str>, sink: &mut dyn Sink) -> Result<DocText, ParseError> {
+    pub fn parse_file(
+        &self,
+        path: &Path,
+        name: &str,
+        password: Option<&str>,
+        sink: &mut dyn Sink,
+    ) -> Result<DocText, ParseError> {
         Ok(normalize(self.parse_raw(path, name, password, sink)?))
     }
 
     /// As [`Parser::parse_file`], before normalisation.
-    pub fn parse_raw(&self, path: &Path, name: &str, password: Option<&str>, sink: &mut dyn Sink) -> Result<RawDocument, ParseError> {
+    pub fn parse_raw(
+        &self,
+        path: &Path,
+        name: &str,
+        password: Option<&str>,
+        sink: &mut dyn Sink,
+    ) -> Result<RawDocument, ParseError> {
         let in_path = |e: io::Error| ParseError::Io { path: path.display().to_string(), reason: e.to_string() };
         let mut head = Vec::new();
         std::fs::File::open(path).and_then(|f| f.take(SNIFF_BYTES).read_to_end(&mut head)).map_err(in_path)?;
         if head.is_empty() {
             return Err(ParseError::Empty);
         }
-        let format = sniff(name, &head).ok_or_else(|| ParseError::Unsupported { what: "of a kind that is not read".to_string() })?;
+        let format = sniff(name, &head)
+            .ok_or_else(|| ParseError::Unsupported { what: "of a kind that is not read".to_string() })?;
         let path = std::path::absolute(path).map_err(in_path)?;
-        let request = Request { path, format, password: password.map(str::to_string), pdfium: self.pdfium.clone(), engines: Engines::Both, first_page: 1 };
+        let request = Request {
+            path,
+            format,
+            password: password.map(str::to_string),
+            pdfium: self.pdfium.clone(),
+            engines: Engines::Both,
+            first_page: 1,
+        };
         let deadline = Instant::now() + Duration::from_secs(self.limits.seconds);
         self.read_through(request, deadline, sink)
     }
 
     /// Runs children until all pages are read or given up.
-    fn read_through(&self, mut request: Request, deadline: Instant, sink: &mut dyn Sink) -> Result<RawDocument, ParseError> {
+    fn read_through(
+        &self,
+        mut request: Request,
+        deadline: Instant,
+        sink: &mut dyn Sink,
+    ) -> Result<RawDocument, ParseError> {
         let mut read = Received::default();
         let mut broken_pages = 0;
         loop {
@@ -118,15 +143,24 @@ impl Parser {
         }
     }
 
-    fn run_child(&self, request: &Request, deadline: Instant, read: &mut Received, sink: &mut dyn Sink) -> Result<End, ParseError> {
+    fn run_child(
+        &self,
+        request: &Request,
+        deadline: Instant,
+        read: &mut Received,
+        sink: &mut dyn Sink,
+    ) -> Result<End, ParseError> {
         let limits = ProcessLimits {
             memory_bytes: Some(self.limits.memory_mb << 20),
             cpu_seconds: Some(self.limits.seconds + 5),
             die_with_thread: true,
         };
-        let io_error = |e: io::Error| ParseError::Io { path: self.program.program.display().to_string(), reason: e.to_string() };
+        let io_error =
+            |e: io::Error| ParseError::Io { path: self.program.program.display().to_string(), reason: e.to_string() };
         let mut child = Running(self.program.spawn(PARSE, &[], limits).map_err(io_error)?);
-        let (Some(mut stdin), Some(stdout), Some(stderr)) = (child.0.stdin.take(), child.0.stdout.take(), child.0.stderr.take()) else {
+        let (Some(mut stdin), Some(stdout), Some(stderr)) =
+            (child.0.stdin.take(), child.0.stdout.take(), child.0.stderr.take())
+        else {
             return Err(io_error(io::Error::other("the child process has no pipes")));
         };
         let errors = Tail::of(stderr);
@@ -137,14 +171,22 @@ impl Parser {
         drop(frames);
         Ok(match ended {
             // The child does not know its limit.
-            Some(End::Failed(ParseError::OutOfMemory { .. })) => End::Broke(ParseError::OutOfMemory { limit_mb: self.limits.memory_mb }),
+            Some(End::Failed(ParseError::OutOfMemory { .. })) => {
+                End::Broke(ParseError::OutOfMemory { limit_mb: self.limits.memory_mb })
+            }
             Some(end) => end,
             None => End::Broke(self.cause(child, errors)),
         })
     }
 
     /// Takes frames until the last; `None` where the child ended without one.
-    fn receive(&self, frames: &Receiver<io::Result<Frame>>, deadline: Instant, read: &mut Received, sink: &mut dyn Sink) -> Result<Option<End>, ParseError> {
+    fn receive(
+        &self,
+        frames: &Receiver<io::Result<Frame>>,
+        deadline: Instant,
+        read: &mut Received,
+        sink: &mut dyn Sink,
+    ) -> Result<Option<End>, ParseError> {
         let patience = Duration::from_secs(self.limits.page_seconds);
         let mut heard = Instant::now();
         loop {
@@ -176,7 +218,14 @@ impl Parser {
     fn cause(&self, mut child: Running, errors: Tail) -> ParseError {
         let status = child.0.wait();
         let said = errors.text();
-        let out_of_memory = ["memory allocation of", "bad_alloc", "out of memory", "Out of memory", "annot allocate memory", "failed to map segment"];
+        let out_of_memory = [
+            "memory allocation of",
+            "bad_alloc",
+            "out of memory",
+            "Out of memory",
+            "annot allocate memory",
+            "failed to map segment",
+        ];
         if out_of_memory.iter().any(|words| said.contains(words)) {
             return ParseError::OutOfMemory { limit_mb: self.limits.memory_mb };
         }
@@ -311,7 +360,8 @@ fn answer(request: &Request, out: &mut impl Write) -> Result<(), ParseError> {
 }
 
 fn send(out: &mut impl Write, frame: &Frame) -> Result<(), ParseError> {
-    write_frame(out, frame).map_err(|e| ParseError::Io { path: "the pipe to the parent process".to_string(), reason: e.to_string() })
+    write_frame(out, frame)
+        .map_err(|e| ParseError::Io { path: "the pipe to the parent process".to_string(), reason: e.to_string() })
 }
 
 struct FrameSink<'a, W: Write>(&'a mut W);

@@ -47,7 +47,13 @@ impl<'a> Asking<'a> {
 
     /// Asks `instruction`; the answer is JSON of `schema`. `label` says for a person what was asked. `Err` ends the
     /// task; `Ok(Err(reason))` is this request's own failure, already counted.
-    pub(crate) fn ask(&mut self, label: &str, instruction: String, schema: Value, max_tokens: usize) -> Result<Result<Value, String>, TaskError> {
+    pub(crate) fn ask(
+        &mut self,
+        label: &str,
+        instruction: String,
+        schema: Value,
+        max_tokens: usize,
+    ) -> Result<Result<Value, String>, TaskError> {
         self.tally.requests += 1;
         let request = Request {
             instruction,
@@ -59,7 +65,9 @@ impl<'a> Asking<'a> {
         };
         let outcome = match self.generator.answer(&request, self.sink) {
             Ok(answer) => self.take(label, answer)?,
-            Err(e @ (GenerateError::Model { .. } | GenerateError::Schema { .. } | GenerateError::TooLong { .. })) => Err(e.to_string()),
+            Err(e @ (GenerateError::Model { .. } | GenerateError::Schema { .. } | GenerateError::TooLong { .. })) => {
+                Err(e.to_string())
+            }
             Err(e) => return Err(fatal(e)),
         };
         if let Err(reason) = &outcome {
@@ -84,7 +92,9 @@ impl<'a> Asking<'a> {
         };
         if let Some(reason) = reason {
             self.tally.cut_short.push(format!("{label}: {reason}"));
-            self.event(Event::Warning { message: format!("{label}: the answer was cut ({reason}); what is complete of it is kept") })?;
+            self.event(Event::Warning {
+                message: format!("{label}: the answer was cut ({reason}); what is complete of it is kept"),
+            })?;
         }
         Ok(parse_answer(&answer.text).ok_or_else(|| match reason {
             Some(reason) => format!("the answer was cut ({reason}) before anything was complete"),

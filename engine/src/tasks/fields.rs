@@ -14,7 +14,13 @@ pub const FIELDS_PER_REQUEST: usize = 1;
 const TOKENS_PER_FIELD: usize = 360;
 
 /// Asks for every field of `pack`; claims in the pack's order. `read_tokens` is what the model has read.
-pub(crate) fn run(asking: &mut Asking<'_>, grounds: &Grounds<'_>, pack: &Pack, after: usize, read_tokens: usize) -> Result<Vec<Claim>, TaskError> {
+pub(crate) fn run(
+    asking: &mut Asking<'_>,
+    grounds: &Grounds<'_>,
+    pack: &Pack,
+    after: usize,
+    read_tokens: usize,
+) -> Result<Vec<Claim>, TaskError> {
     asking.stage("fields", &format!("Looking for {} fields", pack.fields.len()))?;
     let mut claims = Vec::new();
     for (i, group) in pack.fields.chunks(FIELDS_PER_REQUEST).enumerate() {
@@ -42,7 +48,13 @@ fn failed(field: &FieldSpec, reason: &str) -> Claim {
     claim
 }
 
-fn field_claims(grounds: &Grounds<'_>, field: &FieldSpec, given: &Value, after: usize, read_tokens: usize) -> Vec<Claim> {
+fn field_claims(
+    grounds: &Grounds<'_>,
+    field: &FieldSpec,
+    given: &Value,
+    after: usize,
+    read_tokens: usize,
+) -> Vec<Claim> {
     if strings(given, "quotes").is_empty() {
         let mut claim = Grounded::default().claim(ClaimKind::Field, &field.name, String::new());
         claim.status = Status::NotFound;
@@ -67,7 +79,12 @@ fn field_claims(grounds: &Grounds<'_>, field: &FieldSpec, given: &Value, after: 
 fn valued(field: &FieldSpec, grounded: Grounded) -> Vec<Claim> {
     let rules = matches!(
         field.kind,
-        FieldType::Date | FieldType::Duration | FieldType::Money | FieldType::Percent | FieldType::Number | FieldType::Party
+        FieldType::Date
+            | FieldType::Duration
+            | FieldType::Money
+            | FieldType::Percent
+            | FieldType::Number
+            | FieldType::Party
     );
     if !rules {
         return if field.many { one_each(field, grounded) } else { vec![as_passage(field, grounded)] };
@@ -87,7 +104,10 @@ fn valued(field: &FieldSpec, grounded: Grounded) -> Vec<Claim> {
     let several = values.len();
     if several == 0 {
         let mut claim = as_passage(field, grounded);
-        claim.checks.push(format!("No rule finds a value of this kind ({}) in this passage: check it by reading.", field.kind.word()));
+        claim.checks.push(format!(
+            "No rule finds a value of this kind ({}) in this passage: check it by reading.",
+            field.kind.word()
+        ));
         return vec![claim];
     }
     let taken = if field.many { several } else { 1 };
@@ -133,7 +153,8 @@ fn cross_check(grounds: &Grounds<'_>, field: &FieldSpec, claim: &Claim) -> Vec<S
         queries.iter().any(|q| crate::ground::scan::has_words(&folded, q))
     });
     if !beside && !matches!(field.kind, FieldType::Party) {
-        checks.push(format!("None of the words searched for stands in or beside this passage ({}).", queries.join(", ")));
+        checks
+            .push(format!("None of the words searched for stands in or beside this passage ({}).", queries.join(", ")));
     }
     if let Some(value) = &claim.value {
         checks.extend(other_values(grounds, field, value, &queries));
@@ -191,7 +212,8 @@ pub(crate) fn join(pack: &Pack, claims: Vec<Claim>) -> Vec<Claim> {
 }
 
 fn merge(into: &mut Claim, from: &Claim) {
-    let new: Vec<Evidence> = from.evidence.iter().filter(|e| !into.evidence.iter().any(|i| i.span == e.span)).cloned().collect();
+    let new: Vec<Evidence> =
+        from.evidence.iter().filter(|e| !into.evidence.iter().any(|i| i.span == e.span)).cloned().collect();
     into.evidence.extend(new);
     if let (Some(a), Some(b)) = (&mut into.searched, &from.searched) {
         a.read_tokens += b.read_tokens;

@@ -144,12 +144,16 @@ fn set_owner(claim: &mut Claim, said: &Neighbourhood<'_>, owner: &str) {
     if first_person && let Some(speaker) = said.speakers.first() {
         claim.owner = Some((*speaker).to_owned());
         claim.checks.push(format!("Said by {speaker} in the first person."));
-    } else if ["", "i", "me", "we", "you", "they", "he", "she", "us", "it", "none", "n/a"].contains(&owner.to_lowercase().as_str()) {
+    } else if ["", "i", "me", "we", "you", "they", "he", "she", "us", "it", "none", "n/a"]
+        .contains(&owner.to_lowercase().as_str())
+    {
         claim.owner = None;
     } else if said.knows(owner) {
         claim.owner = Some(owner.to_owned());
     } else {
-        claim.checks.push(format!("The model named {owner} as owner, but that is not said beside this passage; left open."));
+        claim
+            .checks
+            .push(format!("The model named {owner} as owner, but that is not said beside this passage; left open."));
     }
 }
 
@@ -160,6 +164,8 @@ fn set_due(claim: &mut Claim, said: &Neighbourhood<'_>, due: &str) {
     if said.says(due) {
         claim.due = Some(due.to_owned());
     } else {
-        claim.checks.push(format!("The model gave “{due}” as due date, but that is not said beside this passage; left open."));
+        claim
+            .checks
+            .push(format!("The model gave “{due}” as due date, but that is not said beside this passage; left open."));
     }
 }

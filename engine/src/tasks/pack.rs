@@ -113,7 +113,8 @@ impl Pack {
     /// A built-in pack.
     pub fn built_in(id: &str) -> Result<Self, PackError> {
         let found = BUILT_IN.iter().find(|(known, _)| *known == id);
-        let unknown = || PackError::Unknown { id: id.to_owned(), known: Self::built_in_ids().collect::<Vec<_>>().join(", ") };
+        let unknown =
+            || PackError::Unknown { id: id.to_owned(), known: Self::built_in_ids().collect::<Vec<_>>().join(", ") };
         found.ok_or_else(unknown).and_then(|(id, json)| Self::parse(json, id))
     }
 
@@ -123,8 +124,8 @@ impl Pack {
     pub fn parse(json: &str, origin: &str) -> Result<Self, PackError> {
         let wrong = |place: String, reason: String| PackError::Invalid { origin: origin.to_owned(), place, reason };
         let whole = || "the pack".to_owned();
-        let mut value: Value =
-            serde_json::from_str(json).map_err(|e| PackError::Json { origin: origin.to_owned(), reason: e.to_string() })?;
+        let mut value: Value = serde_json::from_str(json)
+            .map_err(|e| PackError::Json { origin: origin.to_owned(), reason: e.to_string() })?;
         let Some(object) = value.as_object_mut() else {
             return Err(wrong(whole(), "a JSON object with “fields” is expected".into()));
         };

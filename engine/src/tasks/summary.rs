@@ -51,7 +51,14 @@ pub(crate) fn run(asking: &mut Asking<'_>, grounds: &Grounds<'_>, part: Span) ->
 }
 
 /// The objects of `list`, each with a quote and its text under `key`; the same passage or the same words only once.
-pub(crate) fn points(grounds: &Grounds<'_>, answer: &Value, list: &str, key: &str, kind: ClaimKind, after: usize) -> Vec<Claim> {
+pub(crate) fn points(
+    grounds: &Grounds<'_>,
+    answer: &Value,
+    list: &str,
+    key: &str,
+    kind: ClaimKind,
+    after: usize,
+) -> Vec<Claim> {
     let mut claims: Vec<Claim> = Vec::new();
     for item in answer.get(list).and_then(Value::as_array).into_iter().flatten() {
         // Each is looked for after the one before: in a list in document order, repeated words fall in place.
@@ -65,7 +72,14 @@ pub(crate) fn points(grounds: &Grounds<'_>, answer: &Value, list: &str, key: &st
 }
 
 /// A claim from an object with a quote and its text under `key`; `None` where either is missing (a cut answer).
-pub(crate) fn point(grounds: &Grounds<'_>, item: &Value, key: &str, kind: ClaimKind, label: &str, after: usize) -> Option<Claim> {
+pub(crate) fn point(
+    grounds: &Grounds<'_>,
+    item: &Value,
+    key: &str,
+    kind: ClaimKind,
+    label: &str,
+    after: usize,
+) -> Option<Claim> {
     let quote = item.get("quote").and_then(Value::as_str)?;
     let text = one_line(item.get(key).and_then(Value::as_str)?);
     (!text.is_empty()).then(|| grounds.ground([quote], after).claim(kind, label, text))
@@ -82,7 +96,8 @@ fn outside(mut claim: Claim, section: &Section) -> Claim {
 fn sections(document: &DocText, part: Span) -> (Vec<&Section>, usize) {
     let long = |s: &&Section| part.contains(s.heading.start()) && s.span.len() >= LEAST_SECTION_BYTES;
     let levels = 1..=6u8;
-    let level = levels.into_iter().find(|l| document.sections.iter().filter(long).filter(|s| s.level == *l).count() >= 2);
+    let level =
+        levels.into_iter().find(|l| document.sections.iter().filter(long).filter(|s| s.level == *l).count() >= 2);
     let mut chosen: Vec<&Section> = document.sections.iter().filter(long).filter(|s| Some(s.level) == level).collect();
     let all = chosen.len();
     if all > SECTIONS {

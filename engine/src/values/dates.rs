@@ -81,7 +81,11 @@ fn slashed(tokens: &[Token<'_>]) -> Option<(Date, usize)> {
         return None;
     }
     let short = y.text.len() == 2;
-    let y = if short { number(y.text, 2).map(|n| if n < 50 { 2000 + n as i32 } else { 1900 + n as i32 })? } else { year(y.text)? };
+    let y = if short {
+        number(y.text, 2).map(|n| if n < 50 { 2000 + n as i32 } else { 1900 + n as i32 })?
+    } else {
+        year(y.text)?
+    };
     let (a, b) = (number(a.text, 2)?, number(b.text, 2)?);
     let (iso, swapped) = match full(y, a, b) {
         Some(iso) => (iso, full(y, b, a)),
@@ -139,8 +143,26 @@ fn day(tokens: &[Token<'_>]) -> Option<(u32, usize)> {
 
 fn ordinal(word: &str) -> Option<u32> {
     const ORDINALS: [&str; 20] = [
-        "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth", "eleventh", "twelfth",
-        "thirteenth", "fourteenth", "fifteenth", "sixteenth", "seventeenth", "eighteenth", "nineteenth", "twentieth",
+        "first",
+        "second",
+        "third",
+        "fourth",
+        "fifth",
+        "sixth",
+        "seventh",
+        "eighth",
+        "ninth",
+        "tenth",
+        "eleventh",
+        "twelfth",
+        "thirteenth",
+        "fourteenth",
+        "fifteenth",
+        "sixteenth",
+        "seventeenth",
+        "eighteenth",
+        "nineteenth",
+        "twentieth",
     ];
     let word = word.to_lowercase();
     let n = ORDINALS.iter().position(|w| *w == word).map(|i| i as u32 + 1);
@@ -156,19 +178,33 @@ fn year_after(tokens: &[Token<'_>]) -> Option<(i32, usize)> {
 }
 
 fn year(text: &str) -> Option<i32> {
-    (text.len() == 4 && text.bytes().all(|b| b.is_ascii_digit())).then(|| text.parse().ok()).flatten().filter(|y| (1500..=2500).contains(y))
+    (text.len() == 4 && text.bytes().all(|b| b.is_ascii_digit()))
+        .then(|| text.parse().ok())
+        .flatten()
+        .filter(|y| (1500..=2500).contains(y))
 }
 
 fn number(text: &str, most_digits: usize) -> Option<u32> {
-    (!text.is_empty() && text.len() <= most_digits && text.bytes().all(|b| b.is_ascii_digit())).then(|| text.parse().ok()).flatten()
+    (!text.is_empty() && text.len() <= most_digits && text.bytes().all(|b| b.is_ascii_digit()))
+        .then(|| text.parse().ok())
+        .flatten()
 }
 
 /// A month's name, English or German, also cut short. English names need their capital: "may" and "march" are words.
 fn month(token: &Token<'_>) -> Option<u32> {
     const MONTHS: [&[&str]; 12] = [
-        &["January", "Jan", "Januar", "Jänner"], &["February", "Feb", "Februar"], &["March", "Mar", "März"], &["April", "Apr"],
-        &["May", "Mai"], &["June", "Jun", "Juni"], &["July", "Jul", "Juli"], &["August", "Aug"],
-        &["September", "Sept", "Sep"], &["October", "Oct", "Oktober", "Okt"], &["November", "Nov"], &["December", "Dec", "Dezember", "Dez"],
+        &["January", "Jan", "Januar", "Jänner"],
+        &["February", "Feb", "Februar"],
+        &["March", "Mar", "März"],
+        &["April", "Apr"],
+        &["May", "Mai"],
+        &["June", "Jun", "Juni"],
+        &["July", "Jul", "Juli"],
+        &["August", "Aug"],
+        &["September", "Sept", "Sep"],
+        &["October", "Oct", "Oktober", "Okt"],
+        &["November", "Nov"],
+        &["December", "Dec", "Dezember", "Dez"],
     ];
     if token.kind != Kind::Word || !token.text.starts_with(char::is_uppercase) {
         return None;

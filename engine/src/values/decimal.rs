@@ -28,7 +28,8 @@ impl Decimal {
         if !grouped || digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) {
             return None;
         }
-        let ambiguous = matches!(marks.as_slice(), [(i, '.')] if text.len() - i == 4 && *i <= 3 && !text.starts_with('0'));
+        let ambiguous =
+            matches!(marks.as_slice(), [(i, '.')] if text.len() - i == 4 && *i <= 3 && !text.starts_with('0'));
         Some(Self { digits, fraction: fraction.len(), ambiguous })
     }
 
@@ -79,10 +80,13 @@ fn decimal_point(text: &str, marks: &[(usize, char)], dot_groups: bool) -> Optio
 
 /// `1,234,567` or `12,34,567`: the last group has three digits, inner ones two or three, the first one to three.
 fn indian_or_western(groups: &[&str]) -> bool {
-    let Some(((first, inner), last)) = groups.split_last().and_then(|(l, rest)| rest.split_first().map(|f| (f, l))) else {
+    let Some(((first, inner), last)) = groups.split_last().and_then(|(l, rest)| rest.split_first().map(|f| (f, l)))
+    else {
         return false;
     };
-    (1..=3).contains(&first.len()) && last.len() == 3 && (inner.iter().all(|g| g.len() == 3) || inner.iter().all(|g| g.len() == 2))
+    (1..=3).contains(&first.len())
+        && last.len() == 3
+        && (inner.iter().all(|g| g.len() == 3) || inner.iter().all(|g| g.len() == 2))
 }
 
 /// A number in English words at the start of `words`: its value and how many words it takes. "and" and hyphens may
@@ -93,7 +97,10 @@ pub fn number_words(words: &[&str]) -> Option<(u64, usize)> {
         let word = word.to_ascii_lowercase();
         if let Some(n) = small_number(&word) {
             // "five thirty" is no number: below one hundred only a ten takes a one.
-            let fits = !seen || (group % 100 == 0 && group > 0) || (group == 0 && total > 0) || (n < 10 && n > 0 && group % 10 == 0 && group % 100 >= 20);
+            let fits = !seen
+                || (group % 100 == 0 && group > 0)
+                || (group == 0 && total > 0)
+                || (n < 10 && n > 0 && group % 10 == 0 && group % 100 >= 20);
             if !fits {
                 break;
             }
@@ -127,8 +134,26 @@ pub fn scale_zeros(word: &str) -> Option<u32> {
 
 fn small_number(word: &str) -> Option<u64> {
     const ONES: [&str; 20] = [
-        "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen",
-        "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen",
+        "zero",
+        "one",
+        "two",
+        "three",
+        "four",
+        "five",
+        "six",
+        "seven",
+        "eight",
+        "nine",
+        "ten",
+        "eleven",
+        "twelve",
+        "thirteen",
+        "fourteen",
+        "fifteen",
+        "sixteen",
+        "seventeen",
+        "eighteen",
+        "nineteen",
     ];
     const TENS: [&str; 8] = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"];
     let ones = ONES.iter().position(|w| *w == word).map(|i| i as u64);

@@ -7,9 +7,9 @@ use crate::text::Span;
 
 /// ISO 4217 codes that are recognised beside an amount.
 const CODES: &[&str] = &[
-    "USD", "EUR", "GBP", "JPY", "CHF", "CAD", "AUD", "NZD", "CNY", "RMB", "HKD", "SGD", "INR", "SEK", "NOK", "DKK", "PLN", "CZK",
-    "HUF", "RON", "BGN", "RUB", "UAH", "TRY", "ILS", "AED", "SAR", "ZAR", "BRL", "MXN", "ARS", "CLP", "COP", "KRW", "TWD", "THB",
-    "MYR", "IDR", "PHP", "VND", "ISK",
+    "USD", "EUR", "GBP", "JPY", "CHF", "CAD", "AUD", "NZD", "CNY", "RMB", "HKD", "SGD", "INR", "SEK", "NOK", "DKK",
+    "PLN", "CZK", "HUF", "RON", "BGN", "RUB", "UAH", "TRY", "ILS", "AED", "SAR", "ZAR", "BRL", "MXN", "ARS", "CLP",
+    "COP", "KRW", "TWD", "THB", "MYR", "IDR", "PHP", "VND", "ISK",
 ];
 /// Currencies whose amounts are usually grouped with full stops.
 const DOT_GROUPED: &[&str] = &["EUR", "DKK", "BRL", "TRY", "IDR", "ISK", "ARS", "CLP", "COP", "VND", "RON"];
@@ -73,7 +73,9 @@ fn scan(text: &str, at: impl Fn(&[Token<'_>]) -> Option<Hit>) -> Vec<Found> {
 fn money_at(tokens: &[Token<'_>]) -> Option<Hit> {
     if let Some((currency, sign)) = currency_before(tokens) {
         let (n, used) = amount(tokens.get(sign..)?, DOT_GROUPED.contains(&currency.as_str()))?;
-        let note = n.ambiguous.then(|| format!("The full stop in this amount can be a decimal point or grouping; read as {n}."));
+        let note = n
+            .ambiguous
+            .then(|| format!("The full stop in this amount can be a decimal point or grouping; read as {n}."));
         return Some((Value::Money { amount: n.to_string(), currency }, note, sign + used));
     }
     let (n, mut used) = amount(tokens, false)?;
@@ -81,9 +83,11 @@ fn money_at(tokens: &[Token<'_>]) -> Option<Hit> {
     used += more;
     // Words first, digits in brackets: the digits are taken, a disagreement is said.
     if tokens.get(used).is_some_and(|t| t.text == "(")
-        && let Some((Value::Money { amount: inner, currency: sign }, _, more)) = tokens.get(used + 1..).and_then(money_in_brackets)
+        && let Some((Value::Money { amount: inner, currency: sign }, _, more)) =
+            tokens.get(used + 1..).and_then(money_in_brackets)
     {
-        let note = (inner != n.to_string()).then(|| format!("The words say {n}, the digits say {inner}; the digits were taken."));
+        let note = (inner != n.to_string())
+            .then(|| format!("The words say {n}, the digits say {inner}; the digits were taken."));
         let currency = if sign == "$" { currency } else { sign };
         return Some((Value::Money { amount: inner, currency }, note, used + 1 + more));
     }
@@ -103,7 +107,10 @@ fn money_in_brackets(tokens: &[Token<'_>]) -> Option<Hit> {
     let (currency, sign) = currency_before(tokens)?;
     let (n, used) = amount(tokens.get(sign..)?, DOT_GROUPED.contains(&currency.as_str()))?;
     let close = sign + used;
-    tokens.get(close).filter(|t| t.text == ")").map(|_| (Value::Money { amount: n.to_string(), currency }, None, close + 1))
+    tokens
+        .get(close)
+        .filter(|t| t.text == ")")
+        .map(|_| (Value::Money { amount: n.to_string(), currency }, None, close + 1))
 }
 
 /// `$`, `US$`, `€`, `EUR`, `Rs.` before an amount.
@@ -145,7 +152,13 @@ fn currency_after(tokens: &[Token<'_>]) -> Option<(String, usize)> {
     let code = match word(0).as_str() {
         "dollar" | "dollars" => return Some(("$".to_owned(), 1)),
         "us" | "u.s" | "united" | "canadian" | "australian" => {
-            let code = if word(0).starts_with('c') { "CAD" } else if word(0).starts_with('a') { "AUD" } else { "USD" };
+            let code = if word(0).starts_with('c') {
+                "CAD"
+            } else if word(0).starts_with('a') {
+                "AUD"
+            } else {
+                "USD"
+            };
             let skip = (1..=3).find(|&i| dollars(i))?;
             return Some((code.to_owned(), skip + 1));
         }
@@ -196,5 +209,6 @@ fn percent_sign(tokens: &[Token<'_>]) -> Option<usize> {
 }
 
 fn disagreement(words: &Decimal, digits: &Decimal) -> Option<String> {
-    (words.to_string() != digits.to_string()).then(|| format!("The words say {words}, the digits say {digits}; the digits were taken."))
+    (words.to_string() != digits.to_string())
+        .then(|| format!("The words say {words}, the digits say {digits}; the digits were taken."))
 }

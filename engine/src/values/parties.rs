@@ -5,18 +5,102 @@ use crate::text::Span;
 
 /// What follows a name and does not belong to it, in lower case. The first that occurs ends the name.
 const AFTER_NAME: &[&str] = &[
-    " (\"", " (“", " (the ", " ('", " (‘", " (hereinafter", " (together", " (collectively", " (each", " (formerly", " (registered", " (company",
-    ", a ", ", an ", ", having ", ", with ", ", located ", ", incorporated ", ", organized ", ", organised ", ", duly ", ", whose ",
-    ", acting ", ", registered ", ", established ", ", and its ", ", hereinafter", ", as ", ", on behalf", ", together with",
-    " hereinafter", " located at", " having its", " with its", " with a principal", ", by and through", ", the ", " (and ", " a corporation", " a company",
+    " (\"",
+    " (“",
+    " (the ",
+    " ('",
+    " (‘",
+    " (hereinafter",
+    " (together",
+    " (collectively",
+    " (each",
+    " (formerly",
+    " (registered",
+    " (company",
+    ", a ",
+    ", an ",
+    ", having ",
+    ", with ",
+    ", located ",
+    ", incorporated ",
+    ", organized ",
+    ", organised ",
+    ", duly ",
+    ", whose ",
+    ", acting ",
+    ", registered ",
+    ", established ",
+    ", and its ",
+    ", hereinafter",
+    ", as ",
+    ", on behalf",
+    ", together with",
+    " hereinafter",
+    " located at",
+    " having its",
+    " with its",
+    " with a principal",
+    ", by and through",
+    ", the ",
+    " (and ",
+    " a corporation",
+    " a company",
 ];
 /// What stands before a name and does not belong to it, in lower case.
-const BEFORE_NAME: &[&str] = &["by and between", "by and among", "by and amongst", "between", "among", "amongst", "and", "by", "with", "the parties:", "parties:"];
+const BEFORE_NAME: &[&str] = &[
+    "by and between",
+    "by and among",
+    "by and amongst",
+    "between",
+    "among",
+    "amongst",
+    "and",
+    "by",
+    "with",
+    "the parties:",
+    "parties:",
+];
 /// Legal forms, in lower case and without full stops.
 const FORMS: &[&str] = &[
-    "inc", "incorporated", "ltd", "limited", "llc", "llp", "lp", "corp", "corporation", "company", "co", "plc", "gmbh", "ag", "kg", "se",
-    "sa", "sas", "sarl", "spa", "srl", "bv", "nv", "a/s", "aps", "ab", "as", "asa", "oy", "oyj", "pty", "pte", "kk", "foundation", "bank", "trust",
-    "university", "association", "partnership",
+    "inc",
+    "incorporated",
+    "ltd",
+    "limited",
+    "llc",
+    "llp",
+    "lp",
+    "corp",
+    "corporation",
+    "company",
+    "co",
+    "plc",
+    "gmbh",
+    "ag",
+    "kg",
+    "se",
+    "sa",
+    "sas",
+    "sarl",
+    "spa",
+    "srl",
+    "bv",
+    "nv",
+    "a/s",
+    "aps",
+    "ab",
+    "as",
+    "asa",
+    "oy",
+    "oyj",
+    "pty",
+    "pte",
+    "kk",
+    "foundation",
+    "bank",
+    "trust",
+    "university",
+    "association",
+    "partnership",
 ];
 
 /// The name of a party from the words that introduce it: role, address and law of incorporation are taken away.
@@ -25,16 +109,25 @@ pub fn party_name(text: &str) -> Option<&str> {
     let mut name = text.trim_matches(|c: char| c.is_whitespace() || matches!(c, ',' | ';' | ':'));
     loop {
         let numbered = name.trim_start_matches(|c: char| c.is_ascii_digit() || matches!(c, '(' | ')' | '.' | ' '));
-        if numbered.len() < name.len() && name.starts_with(['(', '1', '2', '3', '4']) && starts_like_name(numbered) && name.len() - numbered.len() >= 2 {
+        if numbered.len() < name.len()
+            && name.starts_with(['(', '1', '2', '3', '4'])
+            && starts_like_name(numbered)
+            && name.len() - numbered.len() >= 2
+        {
             name = numbered;
         }
         // `get` also guards the boundary: a lower-cased prefix is only compared with as many bytes of the name.
         let prefix = BEFORE_NAME.iter().find(|p| {
             name.get(..p.len()).is_some_and(|n| n.eq_ignore_ascii_case(p))
-                && name.get(p.len()..).is_some_and(|r| r.starts_with(|c: char| c.is_whitespace() || matches!(c, ':' | '(')))
+                && name
+                    .get(p.len()..)
+                    .is_some_and(|r| r.starts_with(|c: char| c.is_whitespace() || matches!(c, ':' | '(')))
         });
         match prefix {
-            Some(p) => name = name.get(p.len()..).unwrap_or_default().trim_start_matches(|c: char| c.is_whitespace() || c == ':'),
+            Some(p) => {
+                name =
+                    name.get(p.len()..).unwrap_or_default().trim_start_matches(|c: char| c.is_whitespace() || c == ':')
+            }
             None => break,
         }
     }
@@ -69,10 +162,12 @@ pub fn find_parties(text: &str) -> Vec<Found> {
 /// The text cut where one party's introduction ends and the next begins.
 fn pieces(text: &str) -> Vec<Span> {
     const CUTS: [&str; 9] = ["\n\n", ";", " and ", "\nand ", " between ", " among ", "), and", "\nbetween ", ". "];
-    let mut cuts: Vec<(usize, usize)> = CUTS.iter().flat_map(|c| text.match_indices(c).map(|(i, m)| (i, i + m.len()))).collect();
+    let mut cuts: Vec<(usize, usize)> =
+        CUTS.iter().flat_map(|c| text.match_indices(c).map(|(i, m)| (i, i + m.len()))).collect();
     // A full stop after a legal form ("Inc. ") ends no piece.
     cuts.retain(|&(i, end)| {
-        !text.get(i..end).is_some_and(|c| c == ". ") || !text.get(..i).is_some_and(|t| has_form(t.rsplit([' ', ',']).next().unwrap_or_default()))
+        !text.get(i..end).is_some_and(|c| c == ". ")
+            || !text.get(..i).is_some_and(|t| has_form(t.rsplit([' ', ',']).next().unwrap_or_default()))
     });
     cuts.sort_unstable();
     let mut start = 0;
@@ -94,9 +189,20 @@ fn has_role(raw: &str) -> bool {
 /// Whether the introduction says that it is a person or a body: a defined term like ("Agreement") alone says nothing.
 fn person_or_body(raw: &str) -> bool {
     let lower = raw.to_lowercase();
-    [", an individual", " a corporation", "corporation", "company", "organized under", "incorporated", "organised under", "partnership", "residing at", "with its registered"]
-        .iter()
-        .any(|w| lower.contains(w))
+    [
+        ", an individual",
+        " a corporation",
+        "corporation",
+        "company",
+        "organized under",
+        "incorporated",
+        "organised under",
+        "partnership",
+        "residing at",
+        "with its registered",
+    ]
+    .iter()
+    .any(|w| lower.contains(w))
 }
 
 fn has_form(name: &str) -> bool {
@@ -108,7 +214,9 @@ fn has_form(name: &str) -> bool {
 }
 
 fn starts_like_name(name: &str) -> bool {
-    name.chars().next().is_some_and(|c| c.is_uppercase() || c.is_ascii_digit() || (c.is_alphabetic() && !c.is_lowercase()))
+    name.chars()
+        .next()
+        .is_some_and(|c| c.is_uppercase() || c.is_ascii_digit() || (c.is_alphabetic() && !c.is_lowercase()))
 }
 
 fn one_line(name: &str) -> String {

@@ -80,11 +80,19 @@ pub(crate) struct ExportArguments {
     include_unsupported: bool,
 }
 
-pub(crate) async fn summarize(workspace: &Workspace, common: &Common, arguments: TaskArguments) -> anyhow::Result<Outcome> {
+pub(crate) async fn summarize(
+    workspace: &Workspace,
+    common: &Common,
+    arguments: TaskArguments,
+) -> anyhow::Result<Outcome> {
     task(workspace, common, &arguments, TaskSpec::Summary).await
 }
 
-pub(crate) async fn minutes(workspace: &Workspace, common: &Common, arguments: TaskArguments) -> anyhow::Result<Outcome> {
+pub(crate) async fn minutes(
+    workspace: &Workspace,
+    common: &Common,
+    arguments: TaskArguments,
+) -> anyhow::Result<Outcome> {
     task(workspace, common, &arguments, TaskSpec::Minutes).await
 }
 
@@ -92,7 +100,11 @@ pub(crate) async fn ask(workspace: &Workspace, common: &Common, arguments: AskAr
     task(workspace, common, &arguments.task, TaskSpec::Question { question: arguments.question }).await
 }
 
-pub(crate) async fn extract(workspace: &Workspace, common: &Common, arguments: ExtractArguments) -> anyhow::Result<Outcome> {
+pub(crate) async fn extract(
+    workspace: &Workspace,
+    common: &Common,
+    arguments: ExtractArguments,
+) -> anyhow::Result<Outcome> {
     let pack = match (&arguments.pack, &arguments.schema) {
         (Some(name), _) => Pack::built_in(name)?,
         (None, Some(file)) => {
@@ -104,7 +116,12 @@ pub(crate) async fn extract(workspace: &Workspace, common: &Common, arguments: E
     task(workspace, common, &arguments.task, TaskSpec::Fields { pack }).await
 }
 
-async fn task(workspace: &Workspace, common: &Common, arguments: &TaskArguments, spec: TaskSpec) -> anyhow::Result<Outcome> {
+async fn task(
+    workspace: &Workspace,
+    common: &Common,
+    arguments: &TaskArguments,
+    spec: TaskSpec,
+) -> anyhow::Result<Outcome> {
     let document = open::document(workspace, &arguments.document).await?;
     let too_long = match arguments.too_long {
         Longer::Refuse => TooLong::Refuse,
@@ -117,7 +134,11 @@ async fn task(workspace: &Workspace, common: &Common, arguments: &TaskArguments,
         Err(AnalyzeError::NeedsChoice { job, message }) => {
             // The choice is made by giving the command again; the waiting job would only stand in the list.
             workspace.cancel(job).await?;
-            fail(common, "too_long", &format!("{message} Give the command again with --too-long beginning or --too-long parts."))?;
+            fail(
+                common,
+                "too_long",
+                &format!("{message} Give the command again with --too-long beginning or --too-long parts."),
+            )?;
             return Ok(Outcome::NeedsChoice);
         }
         Err(AnalyzeError::Failed { code, message, .. }) => {
@@ -148,7 +169,11 @@ fn fail(common: &Common, code: &str, message: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-pub(crate) async fn export(workspace: &Workspace, common: &Common, arguments: ExportArguments) -> anyhow::Result<Outcome> {
+pub(crate) async fn export(
+    workspace: &Workspace,
+    common: &Common,
+    arguments: ExportArguments,
+) -> anyhow::Result<Outcome> {
     let document = open::document(workspace, &arguments.document).await?;
     let run = match arguments.run {
         Some(id) => workspace.run(RunId(id)).await?,

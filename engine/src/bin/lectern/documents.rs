@@ -53,7 +53,11 @@ pub(crate) struct DeleteArguments {
     yes: bool,
 }
 
-pub(crate) async fn import(workspace: &Workspace, common: &Common, arguments: ImportArguments) -> anyhow::Result<Outcome> {
+pub(crate) async fn import(
+    workspace: &Workspace,
+    common: &Common,
+    arguments: ImportArguments,
+) -> anyhow::Result<Outcome> {
     let password = if arguments.password_stdin { Some(first_line()?) } else { None };
     let mut files = Vec::new();
     for path in &arguments.paths {
@@ -78,7 +82,13 @@ pub(crate) async fn import(workspace: &Workspace, common: &Common, arguments: Im
             Err(ImportError::Library(error)) => return Err(error.into()),
             Err(error) => {
                 unreadable += 1;
-                rows.push(vec![String::new(), "error".into(), String::new(), print::plain(&name), print::plain(&error.to_string())]);
+                rows.push(vec![
+                    String::new(),
+                    "error".into(),
+                    String::new(),
+                    print::plain(&name),
+                    print::plain(&error.to_string()),
+                ]);
                 outcomes.push(json!({ "path": path, "error": error.to_string() }));
             }
         }
@@ -89,7 +99,13 @@ pub(crate) async fn import(workspace: &Workspace, common: &Common, arguments: Im
         print::table(&["ID", "STATUS", "PAGES", "NAME", "NOTE"], &rows);
         println!("{} files, {unreadable} without readable text.", rows.len());
     }
-    Ok(if progress::interrupted() { Outcome::Cancelled } else if unreadable > 0 { Outcome::SomeUnreadable } else { Outcome::Done })
+    Ok(if progress::interrupted() {
+        Outcome::Cancelled
+    } else if unreadable > 0 {
+        Outcome::SomeUnreadable
+    } else {
+        Outcome::Done
+    })
 }
 
 /// The files of `path` in order of their names; hidden ones only where named themselves. Links to folders are not followed.
@@ -178,7 +194,8 @@ pub(crate) async fn show(workspace: &Workspace, common: &Common, arguments: Show
         } else {
             // On a terminal a document's control characters must not act; a file gets the text as it is.
             let safe = |c: char| if c.is_control() && !matches!(c, '\n' | '\t') { ' ' } else { c };
-            let shown: String = if std::io::stdout().is_terminal() { shown.chars().map(safe).collect() } else { shown.to_owned() };
+            let shown: String =
+                if std::io::stdout().is_terminal() { shown.chars().map(safe).collect() } else { shown.to_owned() };
             println!("{shown}");
         }
         return Ok(Outcome::Done);
@@ -188,23 +205,42 @@ pub(crate) async fn show(workspace: &Workspace, common: &Common, arguments: Show
         return Ok(Outcome::Done);
     }
     println!("{} (document {})", print::plain(&document.name), document.id.0);
-    println!("  status   {}{}", document.status.as_str(), document.message.as_ref().map(|m| format!(": {}", print::plain(m))).unwrap_or_default());
+    println!(
+        "  status   {}{}",
+        document.status.as_str(),
+        document.message.as_ref().map(|m| format!(": {}", print::plain(m))).unwrap_or_default()
+    );
     if let Some(title) = &document.title {
         println!("  title    {}", print::plain(title));
     }
     println!("  size     {} bytes; text {} bytes", document.bytes, document.text_bytes);
     if let Some(pages) = document.pages {
-        println!("  pages    {pages}{}", if document.pages_need_ocr > 0 { format!(", {} need text recognition", document.pages_need_ocr) } else { String::new() });
+        println!(
+            "  pages    {pages}{}",
+            if document.pages_need_ocr > 0 {
+                format!(", {} need text recognition", document.pages_need_ocr)
+            } else {
+                String::new()
+            }
+        );
     }
     println!("  sha256   {}", document.sha256);
     for note in &document.notes {
-        println!("  note     {}{}", note.page.map(|p| format!("page {p}: ")).unwrap_or_default(), print::plain(&note.message));
+        println!(
+            "  note     {}{}",
+            note.page.map(|p| format!("page {p}: ")).unwrap_or_default(),
+            print::plain(&note.message)
+        );
     }
     println!("  results  {}", workspace.runs(document.id).await?.len());
     Ok(Outcome::Done)
 }
 
-pub(crate) async fn search(workspace: &Workspace, common: &Common, arguments: SearchArguments) -> anyhow::Result<Outcome> {
+pub(crate) async fn search(
+    workspace: &Workspace,
+    common: &Common,
+    arguments: SearchArguments,
+) -> anyhow::Result<Outcome> {
     let document = match &arguments.document {
         Some(name) => Some(open::document(workspace, name).await?.id),
         None => None,
@@ -241,7 +277,11 @@ fn marked(hit: &lectern_engine::workspace::SearchHit) -> String {
     print::plain(&out)
 }
 
-pub(crate) async fn delete(workspace: &Workspace, common: &Common, arguments: DeleteArguments) -> anyhow::Result<Outcome> {
+pub(crate) async fn delete(
+    workspace: &Workspace,
+    common: &Common,
+    arguments: DeleteArguments,
+) -> anyhow::Result<Outcome> {
     let document = open::document(workspace, &arguments.document).await?;
     if !arguments.yes {
         if !std::io::stdin().is_terminal() {
@@ -277,8 +317,10 @@ pub(crate) async fn doctor(workspace: &Workspace, common: &Common) -> anyhow::Re
     if common.json {
         print::json(&checks)?;
     } else {
-        let rows: Vec<Vec<String>> =
-            checks.iter().map(|c| vec![if c.ok { "ok" } else { "NOT OK" }.to_owned(), c.name.clone(), print::plain(&c.detail)]).collect();
+        let rows: Vec<Vec<String>> = checks
+            .iter()
+            .map(|c| vec![if c.ok { "ok" } else { "NOT OK" }.to_owned(), c.name.clone(), print::plain(&c.detail)])
+            .collect();
         print::table(&["", "CHECK", "FOUND"], &rows);
     }
     Ok(if checks.iter().all(|c| c.ok) { Outcome::Done } else { Outcome::Failed })

@@ -20,8 +20,10 @@ pub(crate) async fn workspace(common: &Common) -> anyhow::Result<Workspace> {
         Err(error) if named => return Err(error.into()),
         Err(_) => None,
     };
-    let pdfium = variable("LECTERN_PDFIUM").or_else(|| places(&program, &pdfium_names()).into_iter().find(|p| p.is_file()));
-    let options = Options { library, worker: WorkerProgram { program, env: Vec::new() }, model_dir, pdfium, clock: now_ms };
+    let pdfium =
+        variable("LECTERN_PDFIUM").or_else(|| places(&program, &pdfium_names()).into_iter().find(|p| p.is_file()));
+    let options =
+        Options { library, worker: WorkerProgram { program, env: Vec::new() }, model_dir, pdfium, clock: now_ms };
     Ok(Workspace::open(options).await?)
 }
 
@@ -35,7 +37,9 @@ fn library(common: &Common) -> anyhow::Result<PathBuf> {
         variable("HOME").map(|h| h.join("Library/Application Support"))
     } else {
         // The XDG rules say that a relative path there must be ignored.
-        variable("XDG_DATA_HOME").filter(|p| p.is_absolute()).or_else(|| variable("HOME").map(|h| h.join(".local/share")))
+        variable("XDG_DATA_HOME")
+            .filter(|p| p.is_absolute())
+            .or_else(|| variable("HOME").map(|h| h.join(".local/share")))
     };
     base.map(|b| b.join("lectern")).context("There is no user data folder. Name a library with --library DIR")
 }
@@ -52,8 +56,17 @@ fn model_folders(program: &Path) -> Vec<PathBuf> {
 }
 
 fn pdfium_names() -> Vec<String> {
-    let file = if cfg!(target_os = "windows") { "pdfium.dll" } else if cfg!(target_os = "macos") { "libpdfium.dylib" } else { "libpdfium.so" };
-    ["", "../lib/lectern/", "../share/lectern/", "vendor/pdfium/"].iter().map(|folder| format!("{folder}{file}")).collect()
+    let file = if cfg!(target_os = "windows") {
+        "pdfium.dll"
+    } else if cfg!(target_os = "macos") {
+        "libpdfium.dylib"
+    } else {
+        "libpdfium.so"
+    };
+    ["", "../lib/lectern/", "../share/lectern/", "vendor/pdfium/"]
+        .iter()
+        .map(|folder| format!("{folder}{file}"))
+        .collect()
 }
 
 /// `names` beside the program and, for a program run from its build folder, in the folders above it; a debug build
@@ -78,7 +91,11 @@ pub(crate) async fn document(workspace: &Workspace, name: &str) -> anyhow::Resul
     }
     let named: Vec<&Document> = documents.iter().filter(|d| d.name == name).collect();
     let hash = name.to_ascii_lowercase();
-    let found = if named.is_empty() && hash.len() >= 4 { documents.iter().filter(|d| d.sha256.starts_with(&hash)).collect() } else { named };
+    let found = if named.is_empty() && hash.len() >= 4 {
+        documents.iter().filter(|d| d.sha256.starts_with(&hash)).collect()
+    } else {
+        named
+    };
     match found.as_slice() {
         [one] => Ok((*one).clone()),
         [] => bail!("There is no document “{name}”. `lectern list` shows their numbers and names."),

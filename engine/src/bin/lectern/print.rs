@@ -21,7 +21,14 @@ pub(crate) fn plain(text: &str) -> String {
 /// Rows under a heading, columns aligned, the last one as long as it is.
 pub(crate) fn table(heading: &[&str], rows: &[Vec<String>]) {
     let columns = heading.len();
-    let width = |i: usize| rows.iter().filter_map(|r| r.get(i)).map(|c| c.chars().count()).chain([heading.get(i).map_or(0, |h| h.chars().count())]).max().unwrap_or(0);
+    let width = |i: usize| {
+        rows.iter()
+            .filter_map(|r| r.get(i))
+            .map(|c| c.chars().count())
+            .chain([heading.get(i).map_or(0, |h| h.chars().count())])
+            .max()
+            .unwrap_or(0)
+    };
     let widths: Vec<usize> = (0..columns).map(|i| if i + 1 == columns { 0 } else { width(i).min(48) }).collect();
     let line = |cells: Vec<&str>| {
         let padded: Vec<String> = cells.iter().zip(&widths).map(|(c, w)| format!("{c:<w$}")).collect();
@@ -61,14 +68,21 @@ pub(crate) fn run(run: &StoredRun, text: &DocText) {
         println!("Cut short: {}", plain(cut));
     }
     if run.result.provenance.interim {
-        println!("Made with {}, a stand-in model: for trying the program, not for relying on.", plain(&run.result.provenance.model));
+        println!(
+            "Made with {}, a stand-in model: for trying the program, not for relying on.",
+            plain(&run.result.provenance.model)
+        );
     }
     println!("✓ quote verified  ≈ quote differs slightly  ? no located quote  – not found. {PRESENCE_NOTE}");
     println!("Result {} of document {}.", run.id.0, run.document.0);
 }
 
 fn line(claim: &Claim, edited: Option<&str>, verdict: Option<Verdict>, text: &DocText) {
-    let label = if claim.label.is_empty() || claim.kind == ClaimKind::Answer { String::new() } else { format!("{}: ", plain(&claim.label)) };
+    let label = if claim.label.is_empty() || claim.kind == ClaimKind::Answer {
+        String::new()
+    } else {
+        format!("{}: ", plain(&claim.label))
+    };
     let mut said = plain(edited.unwrap_or(&claim.text));
     if claim.status == Status::NotFound && said.is_empty() {
         said = "not found".to_owned();

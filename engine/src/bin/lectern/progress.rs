@@ -115,6 +115,7 @@ fn spinner() -> ProgressStyle {
 }
 
 fn counted(unit: &str) -> ProgressStyle {
-    let template = format!("{{spinner}} {{msg}} {{bar:30}} {{human_pos}}/{{human_len}} {unit} {{elapsed}} (about {{eta}} left)");
+    let template =
+        format!("{{spinner}} {{msg}} {{bar:30}} {{human_pos}}/{{human_len}} {unit} {{elapsed}} (about {{eta}} left)");
     ProgressStyle::with_template(&template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }

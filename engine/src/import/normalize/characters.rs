@@ -23,7 +23,14 @@ enum Become {
 fn become_of(c: char) -> Become {
     match c {
         ' ' => Become::Same,
-        '\u{ad}' | '\u{200b}' | '\u{2060}' | '\u{feff}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => Become::Nothing,
+        '\u{ad}'
+        | '\u{200b}'
+        | '\u{2060}'
+        | '\u{feff}'
+        | '\u{200e}'
+        | '\u{200f}'
+        | '\u{202a}'..='\u{202e}'
+        | '\u{2066}'..='\u{2069}' => Become::Nothing,
         '\u{fb00}' => Become::Spelled("ff"),
         '\u{fb01}' => Become::Spelled("fi"),
         '\u{fb02}' => Become::Spelled("fl"),
@@ -31,7 +38,9 @@ fn become_of(c: char) -> Become {
         '\u{fb04}' => Become::Spelled("ffl"),
         '\u{fb05}' | '\u{fb06}' => Become::Spelled("st"),
         c if c.is_whitespace() => Become::Space,
-        c if c.is_control() || u32::from(c) & 0xFFFE == 0xFFFE || ('\u{fdd0}'..='\u{fdef}').contains(&c) => Become::Nothing,
+        c if c.is_control() || u32::from(c) & 0xFFFE == 0xFFFE || ('\u{fdd0}'..='\u{fdef}').contains(&c) => {
+            Become::Nothing
+        }
         _ => Become::Same,
     }
 }
@@ -176,7 +185,10 @@ mod tests {
     use super::*;
 
     fn line(texts: &[(&str, f32)]) -> RawLine {
-        let glyphs = texts.iter().map(|(t, x)| RawGlyph { text: (*t).into(), rect: Some(Rect { x: *x, y: 0.0, w: 6.0, h: 10.0 }) }).collect();
+        let glyphs = texts
+            .iter()
+            .map(|(t, x)| RawGlyph { text: (*t).into(), rect: Some(Rect { x: *x, y: 0.0, w: 6.0, h: 10.0 }) })
+            .collect();
         RawLine { glyphs, font_size: 10.0, bold: false }
     }
 
@@ -201,7 +213,8 @@ mod tests {
 
     #[test]
     fn a_space_that_nobody_drew_between_chinese_characters_goes() {
-        let mut wide = line(&[("目", 0.0), (" ", 6.0), ("录", 12.0), (" ", 18.0), ("一", 24.0), (" ", 30.0), ("a", 36.0)]);
+        let mut wide =
+            line(&[("目", 0.0), (" ", 6.0), ("录", 12.0), (" ", 18.0), ("一", 24.0), (" ", 30.0), ("a", 36.0)]);
         wide.glyphs[1].rect = None;
         wide.glyphs[5].rect = None;
         assert_eq!(text(&clean_line(&wide)), "目录 一 a");
@@ -209,7 +222,15 @@ mod tests {
 
     #[test]
     fn spaces_and_invisible_characters() {
-        let clean = clean_line(&line(&[(" ", 0.0), ("a", 1.0), ("\u{a0}", 2.0), ("\t", 3.0), ("\u{7}", 4.0), ("b\u{ad}c", 5.0), (" ", 6.0)]));
+        let clean = clean_line(&line(&[
+            (" ", 0.0),
+            ("a", 1.0),
+            ("\u{a0}", 2.0),
+            ("\t", 3.0),
+            ("\u{7}", 4.0),
+            ("b\u{ad}c", 5.0),
+            (" ", 6.0),
+        ]));
         assert_eq!(text(&clean), "a bc");
         assert_eq!(text(&clean_line(&line(&[("a", 0.0), ("\u{ad}", 1.0), (" ", 2.0)]))), "a\u{ad}");
         assert_eq!(clean_text("  a \u{a0}\tb \r\n\r\n c\u{200b}d\u{fb01} \n", false), "a b\ncdfi");

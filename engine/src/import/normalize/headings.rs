@@ -34,7 +34,8 @@ pub(super) fn level(candidate: &Candidate<'_>) -> Option<u8> {
     }
     if let Some(Numbering { depth, word, end }) = numbering {
         let short = text.get(end..).unwrap_or_default().split_whitespace().count() <= 14;
-        let starts_upper = text.get(end..).unwrap_or_default().chars().find(|c| c.is_alphabetic()).is_none_or(|c| !c.is_lowercase());
+        let starts_upper =
+            text.get(end..).unwrap_or_default().chars().find(|c| c.is_alphabetic()).is_none_or(|c| !c.is_lowercase());
         // "Section 4 of the Act provides ..." is prose: a bare word needs another sign or a short line.
         let sign = larger || candidate.bold || capitals || word && length <= 60;
         return (short && starts_upper && sign).then_some(depth);
@@ -44,7 +45,9 @@ pub(super) fn level(candidate: &Candidate<'_>) -> Option<u8> {
         size if size >= 1.3 => Some(2),
         size if size >= LARGER => Some(3),
         // Capitals alone are a heading only where they are a line of words of their own.
-        _ if candidate.bold && length <= 100 || capitals && length <= 80 && letters >= 4 && candidate.lines <= 2 => Some(3),
+        _ if candidate.bold && length <= 100 || capitals && length <= 80 && letters >= 4 && candidate.lines <= 2 => {
+            Some(3)
+        }
         _ => None,
     }
 }
@@ -60,7 +63,24 @@ pub(super) fn run_in(text: &str) -> Option<(u8, usize)> {
         at = at + text.get(at..)?.find(word)? + word.len();
         let bare = word.trim_end_matches(['.', ':']);
         let capital = bare.chars().find(|c| c.is_alphabetic()).is_some_and(char::is_uppercase);
-        let small = matches!(bare, "of" | "and" | "the" | "to" | "for" | "in" | "by" | "with" | "or" | "on" | "from" | "a" | "an" | "at" | "&" | "as");
+        let small = matches!(
+            bare,
+            "of" | "and"
+                | "the"
+                | "to"
+                | "for"
+                | "in"
+                | "by"
+                | "with"
+                | "or"
+                | "on"
+                | "from"
+                | "a"
+                | "an"
+                | "at"
+                | "&"
+                | "as"
+        );
         if words > 10 || !(capital || small) || words == 1 && small {
             return None;
         }
@@ -86,7 +106,10 @@ pub(super) struct Numbering {
 /// The number a paragraph starts with: `1.`, `2.1`, `Section 4.2`, `ARTICLE IV`, `Schedule A`.
 pub(super) fn numbering(text: &str) -> Option<Numbering> {
     let first = text.split_whitespace().next()?;
-    let word = matches!(first.to_lowercase().as_str(), "article" | "section" | "chapter" | "part" | "schedule" | "exhibit" | "annex" | "appendix" | "title" | "§");
+    let word = matches!(
+        first.to_lowercase().as_str(),
+        "article" | "section" | "chapter" | "part" | "schedule" | "exhibit" | "annex" | "appendix" | "title" | "§"
+    );
     let after = text.find(first)? + first.len();
     let number = if word { text.get(after..)?.split_whitespace().next()? } else { unglued(first) };
     let start = if word { after + text.get(after..)?.find(number)? } else { 0 };
@@ -125,7 +148,8 @@ pub(super) fn is_bare_number(text: &str) -> bool {
 
 /// Whether every longer word begins with a capital, as titles have it.
 pub(super) fn is_title_like(text: &str) -> bool {
-    !text.ends_with(['.', ',', ';']) && text.split_whitespace().filter(|w| w.chars().count() > 4).all(|w| !w.starts_with(char::is_lowercase))
+    !text.ends_with(['.', ',', ';'])
+        && text.split_whitespace().filter(|w| w.chars().count() > 4).all(|w| !w.starts_with(char::is_lowercase))
 }
 
 /// Whether a heading can be a document's title, and how well its words fit one: lower is better.
@@ -134,10 +158,35 @@ pub(super) fn title_rank(text: &str) -> Option<u8> {
     if numbering(text).is_some() || lower.len() > 150 || text.chars().filter(|c| c.is_alphabetic()).count() < 4 {
         return None;
     }
-    let stamp = ["execution", "confidential", "table of contents", "draft", "exhibit", "page "].iter().any(|w| lower.starts_with(w));
-    let kind = ["agreement", "contract", "report", "minutes", "lease", "plan", "policy", "statement", "amendment", "deed", "license", "licence", "act", "addendum", "guide", "manual"];
+    let stamp = ["execution", "confidential", "table of contents", "draft", "exhibit", "page "]
+        .iter()
+        .any(|w| lower.starts_with(w));
+    let kind = [
+        "agreement",
+        "contract",
+        "report",
+        "minutes",
+        "lease",
+        "plan",
+        "policy",
+        "statement",
+        "amendment",
+        "deed",
+        "license",
+        "licence",
+        "act",
+        "addendum",
+        "guide",
+        "manual",
+    ];
     let names_kind = lower.split(|c: char| !c.is_alphanumeric()).any(|w| kind.contains(&w));
-    Some(if names_kind { 0 } else if stamp { 2 } else { 1 })
+    Some(if names_kind {
+        0
+    } else if stamp {
+        2
+    } else {
+        1
+    })
 }
 
 /// Whether a line of a table of contents: dots that lead to a number.
@@ -149,19 +198,40 @@ pub(super) fn is_contents_line(text: &str) -> bool {
 
 /// At least one word of two letters and no small letter.
 fn is_capitals(text: &str) -> bool {
-    !text.chars().any(char::is_lowercase) && text.split_whitespace().any(|w| w.chars().filter(|c| c.is_uppercase()).count() >= 2)
+    !text.chars().any(char::is_lowercase)
+        && text.split_whitespace().any(|w| w.chars().filter(|c| c.is_uppercase()).count() >= 2)
 }
 
 /// Whether a line begins an item of a list or a numbered clause.
 pub(super) fn starts_item(text: &str) -> bool {
     let Some(first) = text.split_whitespace().next() else { return false };
-    if matches!(first, "•" | "◦" | "▪" | "■" | "●" | "○" | "–" | "—" | "-" | "*" | "·" | "‣" | "\u{f0b7}" | "\u{f0a7}" | "\u{f0d8}" | "o") {
+    if matches!(
+        first,
+        "•" | "◦"
+            | "▪"
+            | "■"
+            | "●"
+            | "○"
+            | "–"
+            | "—"
+            | "-"
+            | "*"
+            | "·"
+            | "‣"
+            | "\u{f0b7}"
+            | "\u{f0a7}"
+            | "\u{f0d8}"
+            | "o"
+    ) {
         return true;
     }
     let bracketed = first.strip_prefix('(').and_then(|f| f.split_once(')')).is_some_and(|(inner, rest)| {
         inner.len() <= 4 && !inner.is_empty() && inner.bytes().all(|b| b.is_ascii_alphanumeric()) && rest.len() <= 1
     });
-    let lettered = first.len() >= 2 && first.len() <= 3 && first.ends_with(')') && first.as_bytes().first().is_some_and(u8::is_ascii_alphanumeric);
+    let lettered = first.len() >= 2
+        && first.len() <= 3
+        && first.ends_with(')')
+        && first.as_bytes().first().is_some_and(u8::is_ascii_alphanumeric);
     bracketed || lettered || numbering(text).is_some_and(|n| !n.word || text.len() < 80)
 }
 
@@ -191,7 +261,10 @@ mod tests {
 
     #[test]
     fn prose_is_no_heading() {
-        assert_eq!(at("1. the buyer shall pay the price within thirty days of delivery of the goods.", 1.0, false), None);
+        assert_eq!(
+            at("1. the buyer shall pay the price within thirty days of delivery of the goods.", 1.0, false),
+            None
+        );
         assert_eq!(at("The buyer shall pay.", 1.0, false), None);
         assert_eq!(at("12 months after the date", 1.0, false), None);
         assert_eq!(at("Definitions ........ 12", 1.0, true), None);
@@ -214,8 +287,13 @@ mod tests {
 
     #[test]
     fn the_title_is_the_heading_that_names_the_document() {
-        let best = |headings: &[&'static str]| headings.iter().copied().filter(|h| title_rank(h).is_some()).min_by_key(|h| title_rank(h));
-        assert_eq!(best(&["Execution Version", "CO-DEVELOPMENT AGREEMENT", "ARTICLE 1"]), Some("CO-DEVELOPMENT AGREEMENT"));
+        let best = |headings: &[&'static str]| {
+            headings.iter().copied().filter(|h| title_rank(h).is_some()).min_by_key(|h| title_rank(h))
+        };
+        assert_eq!(
+            best(&["Execution Version", "CO-DEVELOPMENT AGREEMENT", "ARTICLE 1"]),
+            Some("CO-DEVELOPMENT AGREEMENT")
+        );
         assert_eq!(best(&["Attention", "1. Introduction"]), Some("Attention"));
     }
 

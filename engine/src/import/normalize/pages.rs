@@ -81,7 +81,9 @@ fn mark_running(raw: &[RawPage], pages: &mut [Vec<Line>]) {
         keys.into_iter().for_each(|k| seen.entry(k).or_default().push(i));
     }
     let (times, window) = REPEATS;
-    seen.retain(|_, at| at.windows(times).any(|w| matches!((w.first(), w.last()), (Some(a), Some(b)) if b - a < window)));
+    seen.retain(|_, at| {
+        at.windows(times).any(|w| matches!((w.first(), w.last()), (Some(a), Some(b)) if b - a < window))
+    });
     for (page, lines) in raw.iter().zip(pages.iter_mut()) {
         for line in lines {
             line.running = key(page, line).is_some_and(|k| seen.contains_key(&k));
@@ -165,7 +167,8 @@ fn ends_between(a: &Line, b: &Line, usual: &Usual, right: f32) -> bool {
     if step.abs() < 0.35 * size && rb.x > ra.x {
         return false;
     }
-    let goes_on = breaks_word(&a.text) || !ends_sentence(&a.text) && b.text.chars().next().is_some_and(char::is_lowercase);
+    let goes_on =
+        breaks_word(&a.text) || !ends_sentence(&a.text) && b.text.chars().next().is_some_and(char::is_lowercase);
     if step < 0.0 {
         // A new column: the sentence may go on there.
         return !goes_on;
@@ -173,7 +176,12 @@ fn ends_between(a: &Line, b: &Line, usual: &Usual, right: f32) -> bool {
     let other_style = (a.size - b.size).abs() > 0.12 * size || a.bold != b.bold && !goes_on;
     let far = step > PARAGRAPH_STEP * usual.step(a);
     // "ARTICLE I" over "DEFINITIONS" is one heading.
-    if is_bare_number(&a.text) && !starts_item(&b.text) && b.text.len() < 90 && step < 3.0 * usual.step(a) && is_title_like(&b.text) {
+    if is_bare_number(&a.text)
+        && !starts_item(&b.text)
+        && b.text.len() < 90
+        && step < 3.0 * usual.step(a)
+        && is_title_like(&b.text)
+    {
         return false;
     }
     if other_style || starts_item(&b.text) || is_contents_line(&a.text) {
@@ -194,10 +202,18 @@ fn breaks_word(text: &str) -> bool {
 }
 
 fn ends_sentence(text: &str) -> bool {
-    text.trim_end_matches(['"', '”', '’', ')', ']', '»']).ends_with(['.', ':', ';', '!', '?', '。', '！', '？', '；', '：'])
+    text.trim_end_matches(['"', '”', '’', ')', ']', '»'])
+        .ends_with(['.', ':', ';', '!', '?', '。', '！', '？', '；', '：'])
 }
 
-fn write_paragraph(lines: &[Line], usual: &Usual, words: &Words, writer: &mut Writer, boxes: &mut GlyphBoxes, page_start: usize) {
+fn write_paragraph(
+    lines: &[Line],
+    usual: &Usual,
+    words: &Words,
+    writer: &mut Writer,
+    boxes: &mut GlyphBoxes,
+    page_start: usize,
+) {
     if writer.text.len() > page_start {
         writer.text.push('\n');
     }

@@ -70,7 +70,8 @@ impl PdfExtractDocument {
 
     /// Lines and pictures of the page at `index` (from 0).
     pub(super) fn page(&self, index: u32) -> Result<Extracted, String> {
-        catch_unwind(AssertUnwindSafe(|| self.read_page(index + 1))).unwrap_or_else(|panic| Err(panic_words(panic.as_ref())))
+        catch_unwind(AssertUnwindSafe(|| self.read_page(index + 1)))
+            .unwrap_or_else(|panic| Err(panic_words(panic.as_ref())))
     }
 
     fn read_page(&self, number: u32) -> Result<Extracted, String> {
@@ -80,7 +81,8 @@ impl PdfExtractDocument {
         let rotate = self.inherited(id, b"Rotate").and_then(|o| o.as_i64().ok()).unwrap_or(0);
         let geometry = PageGeometry::new(corners, rotate);
         let mut characters = Characters { geometry, placed: Vec::new() };
-        let read = catch_unwind(AssertUnwindSafe(|| pdf_extract::output_doc_page(&self.document, &mut characters, number)));
+        let read =
+            catch_unwind(AssertUnwindSafe(|| pdf_extract::output_doc_page(&self.document, &mut characters, number)));
         let failure = match read {
             Ok(Ok(())) => None,
             Ok(Err(e)) => Some(e.to_string()),
@@ -150,7 +152,14 @@ impl OutputDev for Characters {
         Ok(())
     }
 
-    fn output_character(&mut self, trm: &Transform, width: f64, spacing: f64, font_size: f64, text: &str) -> Result<(), OutputError> {
+    fn output_character(
+        &mut self,
+        trm: &Transform,
+        width: f64,
+        spacing: f64,
+        font_size: f64,
+        text: &str,
+    ) -> Result<(), OutputError> {
         if self.placed.len() >= MAX_CHARACTERS {
             return Err(OutputError::FormatError(std::fmt::Error));
         }
@@ -166,7 +175,12 @@ impl OutputDev for Characters {
         let length = (trm.m11.hypot(trm.m12)) as f32;
         let along = if length > 0.0 { (trm.m11 as f32 / length, trm.m12 as f32 / length) } else { (1.0, 0.0) };
         // Ascent and descent of a usual font; the true ones are not passed on.
-        let corners = [at(0.0, -0.22 * font_size), at(advance, -0.22 * font_size), at(0.0, 0.78 * font_size), at(advance, 0.78 * font_size)];
+        let corners = [
+            at(0.0, -0.22 * font_size),
+            at(advance, -0.22 * font_size),
+            at(0.0, 0.78 * font_size),
+            at(advance, 0.78 * font_size),
+        ];
         let size = (trm.m21.hypot(trm.m22) * font_size).abs() as f32;
         self.placed.push(Placed {
             text: text.to_string(),

@@ -247,23 +247,30 @@ impl PageHandle<'_> {
                 0xD800..=0xDBFF => high_surrogate = Some(code),
                 _ => {
                     let code = match high_surrogate.take() {
-                        Some(high) if (0xDC00..=0xDFFF).contains(&code) => 0x10000 + ((high - 0xD800) << 10) + (code - 0xDC00),
+                        Some(high) if (0xDC00..=0xDFFF).contains(&code) => {
+                            0x10000 + ((high - 0xD800) << 10) + (code - 0xDC00)
+                        }
                         _ => code,
                     };
                     // SAFETY: as above.
-                    let owner: *mut c_void = unsafe { self.bindings.FPDFText_GetTextObject(self.text.cast(), i) }.cast();
+                    let owner: *mut c_void =
+                        unsafe { self.bindings.FPDFText_GetTextObject(self.text.cast(), i) }.cast();
                     if owner != object || owner.is_null() {
                         (object, style) = (owner, self.style(i));
                     }
                     let character = char::from_u32(code).filter(|c| *c != '\0').unwrap_or('\u{fffd}');
                     let mut utf8 = [0u8; 4];
                     let rect = self.rect(i, geometry);
-                    if let (Some(before), Some(here)) = (hyphen.take(), rect) && !follows(&before, &here) {
+                    if let (Some(before), Some(here)) = (hyphen.take(), rect)
+                        && !follows(&before, &here)
+                    {
                         builder.end_line();
                     }
                     builder.push(character.encode_utf8(&mut utf8), rect, style.size, style.bold);
                     // SAFETY: as above.
-                    if matches!(code, 0x2D | 0xAD) && unsafe { self.bindings.FPDFText_IsHyphen(self.text.cast(), i) } == 1 {
+                    if matches!(code, 0x2D | 0xAD)
+                        && unsafe { self.bindings.FPDFText_IsHyphen(self.text.cast(), i) } == 1
+                    {
                         hyphen = rect;
                     }
                 }

@@ -27,7 +27,9 @@ pub fn score(text: &str) -> f32 {
     for c in text.chars().filter(|c| !c.is_whitespace()) {
         letters += 1;
         bad += usize::from(is_bad(c));
-        if c.is_alphanumeric() && let Some(count) = ascii.get_mut(c as usize) {
+        if c.is_alphanumeric()
+            && let Some(count) = ascii.get_mut(c as usize)
+        {
             *count += 1;
         }
     }
@@ -81,7 +83,30 @@ fn is_spaced_script(c: char) -> bool {
 }
 
 fn is_one_letter_word(word: &str) -> bool {
-    matches!(word, "a" | "A" | "I" | "O" | "y" | "e" | "o" | "à" | "é" | "ó" | "и" | "в" | "с" | "к" | "о" | "у" | "я" | "а" | "z" | "w" | "i" | "u")
+    matches!(
+        word,
+        "a" | "A"
+            | "I"
+            | "O"
+            | "y"
+            | "e"
+            | "o"
+            | "à"
+            | "é"
+            | "ó"
+            | "и"
+            | "в"
+            | "с"
+            | "к"
+            | "о"
+            | "у"
+            | "я"
+            | "а"
+            | "z"
+            | "w"
+            | "i"
+            | "u"
+    )
 }
 
 #[cfg(test)]
@@ -96,7 +121,12 @@ mod tests {
     fn clean_text_scores_one_in_any_script() {
         assert_eq!(score(CLEAN), 1.0);
         assert_eq!(score("本契約は、両当事者の間で締結される。以下に定める条件に従うものとする。"), 1.0);
-        assert_eq!(score("Настоящий договор заключён между сторонами и вступает в силу со дня его подписания обеими сторонами"), 1.0);
+        assert_eq!(
+            score(
+                "Настоящий договор заключён между сторонами и вступает в силу со дня его подписания обеими сторонами"
+            ),
+            1.0
+        );
         assert_eq!(score(""), 1.0);
     }
 
