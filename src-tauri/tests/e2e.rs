@@ -68,7 +68,7 @@ impl Window {
     async fn open(driver: &Driver) -> Self {
         let mut capabilities = Capabilities::new();
         let options = json!({"binary": env!("CARGO_BIN_EXE_lectern-app"), "args": []});
-        capabilities.insert("webkitgtk:browserOptions".to_string(), options);
+        capabilities.set("webkitgtk:browserOptions", options).expect("the options are JSON");
         let address = format!("http://127.0.0.1:{}", driver.port);
         for _ in 0..3 {
             tokio::time::sleep(Duration::from_millis(700)).await;
@@ -99,7 +99,9 @@ impl Window {
     }
 
     async fn find(&self, selector: &str) -> WebElement {
-        let exists = format!("const e = document.querySelector({selector:?}); return e !== null && e.getBoundingClientRect().width > 0");
+        let exists = format!(
+            "const e = document.querySelector({selector:?}); return e !== null && e.getBoundingClientRect().width > 0"
+        );
         self.until(selector, &exists, MOMENT).await;
         self.0.find(By::Css(selector)).await.unwrap_or_else(|e| panic!("{selector}: {e}"))
     }
@@ -193,12 +195,14 @@ async fn search(window: &Window) {
 
 /// The fields of a schema handed over are extracted by the real model.
 async fn extract(window: &Window) {
-    window.click("[data-testid=document-row][data-name='services-agreement.pdf']").await;
+    window.click("[data-testid=document-row][data-name='services-agreement.pdf'] button").await;
     window.find("[data-page] canvas").await;
     window.drop_files(&[sample("first-look.json")]).await;
     let chosen = "return document.querySelector('[data-packs]')?.selectedOptions[0]?.textContent.includes('First look') === true";
     window.until("the schema is chosen", chosen, MOMENT).await;
-    window.until("the task can be started", "return !document.querySelector('[data-testid=run]').disabled", MOMENT).await;
+    window
+        .until("the task can be started", "return !document.querySelector('[data-testid=run]').disabled", MOMENT)
+        .await;
     window.click("[data-testid=run]").await;
     let working = "return document.querySelector('[role=tabpanel] [role=progressbar]') !== null || document.querySelector('[data-testid=claim]') !== null";
     window.until("progress is shown", working, MOMENT).await;
@@ -208,7 +212,10 @@ async fn extract(window: &Window) {
     window.until("the fields are extracted", ended, ANALYSIS).await;
     window.find("[data-testid=claim]").await;
     let fields = window.run("return document.querySelectorAll('[data-testid=claim]').length", vec![]).await;
-    assert!(fields.as_ref().and_then(Value::as_u64) >= Some(3), "each of the three fields has a line, found or not: {fields:?}");
+    assert!(
+        fields.as_ref().and_then(Value::as_u64) >= Some(3),
+        "each of the three fields has a line, found or not: {fields:?}"
+    );
 }
 
 /// A citation leads to its passage, a verdict is kept, and all of it is there again when the window is loaded anew.
@@ -233,7 +240,8 @@ async fn cite(window: &Window) {
     window.theme("dark").await;
     window.find("[data-testid=document-row]").await;
     window.picture("8-library-dark.png").await;
-    window.click("[data-testid=document-row][data-name='services-agreement.pdf']").await;
-    let kept = "return [...document.querySelectorAll('[data-testid=claim]')].some((c) => c.textContent.includes('Accepted'))";
+    window.click("[data-testid=document-row][data-name='services-agreement.pdf'] button").await;
+    let kept =
+        "return [...document.querySelectorAll('[data-testid=claim]')].some((c) => c.textContent.includes('Accepted'))";
     window.until("results and verdicts are there again", kept, MOMENT).await;
 }
