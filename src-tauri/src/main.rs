@@ -3,6 +3,10 @@
 
 use std::process::ExitCode;
 
+#[cfg_attr(
+    target_os = "linux",
+    expect(clippy::disallowed_methods, reason = "the only variable that is set, before any thread")
+)]
 fn main() -> ExitCode {
     if let Some(code) = lectern_engine::worker::run_if_worker(std::env::args_os()) {
         return code;

@@ -1,6 +1,8 @@
 //! The real window, driven as a person would: import the sample contract, search it, extract fields, click a citation,
 //! see the passage marked on its page. Needs a display: `./dev test` runs it under Xvfb.
 
+#![expect(clippy::expect_used, clippy::panic, reason = "a step that fails ends the test there, and says which")]
+
 use serde_json::{Value, json};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -121,7 +123,11 @@ impl Window {
         std::fs::create_dir_all(&folder).expect("the folder for screenshots can be made");
         // What was just asked for is drawn a moment later.
         tokio::time::sleep(Duration::from_millis(700)).await;
-        self.0.screenshot(&folder.join(name)).await.expect("a screenshot is taken");
+        // A picture is for people: a driver too busy to take one does not fail the test.
+        let taken = tokio::time::timeout(Duration::from_secs(30), self.0.screenshot(&folder.join(name))).await;
+        if !matches!(taken, Ok(Ok(()))) {
+            eprintln!("no screenshot {name}");
+        }
     }
 
     async fn theme(&self, name: &str) {

@@ -1,6 +1,7 @@
 //! The arrows and absences of ARCHITECTURE.md, checked by program.
 //!
 //! Each rule returns what it found wrong, and is also run on a made-up offender, so that it is known to be able to fail.
+#![expect(clippy::expect_used, reason = "a test that cannot read the project fails there, and says why")]
 
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand};
 use std::path::Path;
@@ -132,7 +133,7 @@ fn every_file_says_in_its_first_line_what_it_is_about() {
     for folder in ["engine/src", "engine/model/src", "src-tauri/src", "tests/src", "tests/tests"] {
         for (path, text) in sources(folder) {
             assert!(text.starts_with("//! "), "{path} does not start with `//! `");
-            assert!(!text.contains("(being written)"), "{path} is a placeholder");
+            assert!(!text.contains(concat!("(being", " written)")), "{path} is a placeholder");
         }
     }
 }

@@ -453,7 +453,7 @@ impl RawConfig {
         }
         let head_dim = match self.head_dim {
             Some(dim) => positive("head_dim", dim)?,
-            None if hidden_size % heads == 0 => hidden_size / heads,
+            None if hidden_size.is_multiple_of(heads) => hidden_size / heads,
             None => {
                 return Err(refuse(
                     "hidden_size",
@@ -463,7 +463,7 @@ impl RawConfig {
             }
         };
         let rotary_dim = self.rotary_dim.unwrap_or(head_dim);
-        if rotary_dim == 0 || rotary_dim % 2 != 0 || rotary_dim > head_dim {
+        if rotary_dim == 0 || !rotary_dim.is_multiple_of(2) || rotary_dim > head_dim {
             return Err(refuse(
                 "rotary_dim",
                 rotary_dim,

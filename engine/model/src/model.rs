@@ -5,13 +5,14 @@ mod build;
 use std::path::Path;
 use std::sync::Arc;
 
-use candle_core::{Device, Tensor};
+use candle_core::{Device, Module, Tensor};
+use candle_nn::Embedding;
 
 use crate::attention::softmax::Rotations;
 use crate::block::Block;
 use crate::config::Config;
 use crate::error::{ConfigError, LoadError, ModelError};
-use crate::layers::{Linear, RmsNorm, to_values, with_values};
+use crate::layers::{Linear, RmsNorm, to_values};
 use crate::state::{LayerState, State};
 use crate::weights::WeightFiles;
 
@@ -39,8 +40,8 @@ pub struct Model {
 struct Inner {
     config: Config,
     digest: String,
-    /// `[V, C]`.
-    embedding: Tensor,
+    /// Rows `[V, C]`.
+    embedding: Embedding,
     blocks: Vec<Block>,
     norm: RmsNorm,
     /// `[V, C]`; the embedding itself where the two are tied.
@@ -221,15 +222,7 @@ impl Model {
 impl Inner {
     /// Rows of the embedding, `[T, C]`. Tokens are known to be in the vocabulary.
     fn embed(&self, tokens: &[u32]) -> candle_core::Result<Tensor> {
-        let width = self.config.hidden_size;
-        let mut rows = Vec::with_capacity(tokens.len() * width);
-        with_values(&self.embedding, |table| {
-            for &token in tokens {
-                let at = token as usize * width;
-                rows.extend_from_slice(&table[at..at + width]);
-            }
-        })?;
-        Tensor::from_vec(rows, (tokens.len(), width), &Device::Cpu)
+        self.embedding.forward(&Tensor::from_slice(tokens, tokens.len(), &Device::Cpu)?)
     }
 
     /// All layers over the next T tokens, `[T, C]` to `[T, C]`, and the state moved on by T. `keep` is given the

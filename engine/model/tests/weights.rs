@@ -1,4 +1,5 @@
 //! Loading: configurations and weights that do not fit are refused by name; every storage type and sharding loads.
+#![allow(clippy::type_complexity, clippy::cloned_ref_to_slice_refs, reason = "tables of cases read best as they are")]
 
 mod golden;
 

@@ -166,6 +166,7 @@ fn no_pages() -> ParseError {
     ParseError::Damaged { reason: "no page can be found in it".to_string() }
 }
 
+#[expect(clippy::large_enum_variant, reason = "there is one for each file that is parsed")]
 enum Lead<'b> {
     Pdfium(pdfium::PdfiumDocument<'b>),
     PdfExtract(pdf_extract::PdfExtractDocument),

@@ -166,7 +166,7 @@ fn pieces(text: &str) -> Vec<Span> {
         CUTS.iter().flat_map(|c| text.match_indices(c).map(|(i, m)| (i, i + m.len()))).collect();
     // A full stop after a legal form ("Inc. ") ends no piece.
     cuts.retain(|&(i, end)| {
-        !text.get(i..end).is_some_and(|c| c == ". ")
+        text.get(i..end).is_none_or(|c| c != ". ")
             || !text.get(..i).is_some_and(|t| has_form(t.rsplit([' ', ',']).next().unwrap_or_default()))
     });
     cuts.sort_unstable();

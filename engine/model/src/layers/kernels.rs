@@ -139,27 +139,6 @@ fn for_tasks(values: &mut [f32], run: impl Fn(&mut [f32]) + Send + Sync) {
     }
 }
 
-/// Root-mean-square norm of each row: `x / sqrt(mean(x^2) + eps) * weight`. `x`, `out`: `[T, N]`, `weight`: `[N]`.
-pub(crate) fn rms_norm(x: &[f32], weight: &[f32], eps: f32, out: &mut [f32]) {
-    let width = weight.len();
-    let run = |(x, out): (&[f32], &mut [f32])| {
-        vectorized(|| {
-            for (x, out) in x.chunks_exact(width).zip(out.chunks_exact_mut(width)) {
-                let scale = 1.0 / (dot(x, x) / width as f32 + eps).sqrt();
-                for ((out, x), weight) in out.iter_mut().zip(x).zip(weight) {
-                    *out = x * scale * weight;
-                }
-            }
-        });
-    };
-    let rows = (ELEMENTS_PER_TASK / width).max(1);
-    if x.len() <= ELEMENTS_PER_TASK {
-        run((x, out));
-    } else {
-        x.par_chunks(rows * width).zip(out.par_chunks_mut(rows * width)).for_each(run);
-    }
-}
-
 /// `out[t, n] = sum_k x[t, k] * weight[n, k]` for few rows. `x`: `[T, K]`, `weight`: `[N, K]`, `out`: `[T, N]`.
 ///
 /// Bound by reading the weights once; with many rows a blocked matrix product is faster.

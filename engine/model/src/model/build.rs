@@ -10,6 +10,7 @@ use crate::error::LoadError;
 use crate::layers::{GatedMlp, Linear, RmsNorm};
 use crate::moe::{MixtureOfExperts, SharedExpert};
 use crate::weights::Ledger;
+use candle_nn::Embedding;
 
 /// Takes every tensor of the model out of the ledger.
 pub(super) fn inner(config: Config, digest: String, ledger: &mut Ledger<'_>) -> Result<Inner, LoadError> {
@@ -27,6 +28,7 @@ pub(super) fn inner(config: Config, digest: String, ledger: &mut Ledger<'_>) -> 
     } else {
         linear(ledger, "lm_head.weight", vocab, hidden)?
     };
+    let embedding = Embedding::new(embedding, hidden);
     Ok(Inner { digest, embedding, blocks, norm, head, config })
 }
 

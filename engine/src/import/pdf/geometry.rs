@@ -32,12 +32,12 @@ impl PageGeometry {
 
     /// Width as shown, in points.
     pub(super) fn width(&self) -> f32 {
-        if self.quarter_turns % 2 == 0 { self.right - self.left } else { self.top - self.bottom }
+        if self.quarter_turns.is_multiple_of(2) { self.right - self.left } else { self.top - self.bottom }
     }
 
     /// Height as shown, in points.
     pub(super) fn height(&self) -> f32 {
-        if self.quarter_turns % 2 == 0 { self.top - self.bottom } else { self.right - self.left }
+        if self.quarter_turns.is_multiple_of(2) { self.top - self.bottom } else { self.right - self.left }
     }
 
     fn point(&self, x: f32, y: f32) -> (f32, f32) {

@@ -67,7 +67,7 @@ impl Library {
         let handle: *mut c_void = unsafe { self.0.FPDF_LoadMemDocument64(bytes, password.as_deref()) }.cast();
         if handle.is_null() {
             // SAFETY: no argument; reads a thread-local number.
-            let code = u64::from(unsafe { self.0.FPDF_GetLastError() });
+            let code = unsafe { self.0.FPDF_GetLastError() };
             return Err(match code {
                 ERR_PASSWORD => ParseError::Password { wrong: password.is_some_and(|p| !p.is_empty()) },
                 ERR_SECURITY => ParseError::Unsupported {
