@@ -1,13 +1,14 @@
 //! What the window may ask for. Each command: wire types in, one call of the workspace, wire types out.
 
 use crate::dto::{
-    Places, WireDocument, WireDocumentView, WireFit, WireHit, WireModel, WirePack, WireReview, WireRun, WireTask,
+    Places, WireDocument, WireDocumentView, WireFit, WireHit, WireJob, WireModel, WirePack, WireReview, WireRun,
+    WireTask,
 };
 use crate::error::WireError;
 use crate::progress::{ChannelSink, WireProgress};
 use lectern_engine::export::{ExportFormat, ExportOptions};
 use lectern_engine::tasks::{Pack, TaskSpec, TooLong};
-use lectern_engine::workspace::{ClaimId, DocumentId, Options, RunId, SearchOptions, Workspace};
+use lectern_engine::workspace::{ClaimId, DocumentId, JobId, JobState, Options, RunId, SearchOptions, Workspace};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -204,6 +205,32 @@ pub async fn start_task(
     app.running().remove(&ticket);
     let text = workspace.text(document).await?;
     Ok(Places::new(&text).run(&run?))
+}
+
+/// Tasks that were running or waiting when Lectern last ended, oldest first.
+#[tauri::command]
+#[specta::specta]
+pub async fn unfinished(app: State<'_, App>) -> Answer<Vec<WireJob>> {
+    let jobs = app.workspace()?.jobs().await?;
+    Ok(jobs.iter().rev().filter(|job| job.state == JobState::Queued).filter_map(WireJob::of).collect())
+}
+
+/// Carries on with an unfinished task; what was read of the document is not read again.
+#[tauri::command]
+#[specta::specta]
+pub async fn resume_task(
+    app: State<'_, App>,
+    job: u32,
+    ticket: String,
+    progress: Channel<WireProgress>,
+) -> Answer<WireRun> {
+    let workspace = app.workspace()?;
+    let sink = app.sink(&ticket, progress);
+    let job = workspace.run_job(JobId(job.into()), sink).await;
+    app.running().remove(&ticket);
+    let run = workspace.run(WireError::unless_done(&job?)?).await?;
+    let text = workspace.text(run.document).await?;
+    Ok(Places::new(&text).run(&run))
 }
 
 /// Stops the work of that ticket at its next safe place.

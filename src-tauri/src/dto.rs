@@ -7,7 +7,7 @@ use lectern_engine::tasks::{Claim, ClaimKind, Evidence, MatchKind, Pack, Status,
 use lectern_engine::text::utf16::Utf16Map;
 use lectern_engine::text::{BlockKind, DocText, PageStatus, Span};
 use lectern_engine::values::Value;
-use lectern_engine::workspace::{Document, DocumentStatus, Fit, SearchHit};
+use lectern_engine::workspace::{Document, DocumentStatus, Fit, Job, JobSpec, SearchHit};
 use serde::{Deserialize, Serialize};
 use specta::Type;
 
@@ -295,6 +295,17 @@ pub struct WireFit {
     pub memory_mb: u32,
 }
 
+/// A task that waits to be carried on with.
+#[derive(Debug, Clone, Serialize, Type)]
+pub struct WireJob {
+    /// Its number.
+    pub id: u32,
+    /// The document's number.
+    pub document: u32,
+    /// `summary`, `minutes`, `fields`, `question`.
+    pub task: String,
+}
+
 /// What to run.
 #[derive(Debug, Clone, Deserialize, Type)]
 #[serde(tag = "task", rename_all = "snake_case")]
@@ -388,17 +399,17 @@ impl<'t> Places<'t> {
 
     /// A stored result.
     pub fn run(&self, run: &StoredRun) -> WireRun {
-        let (task, title) = match &run.spec {
-            TaskSpec::Summary => ("summary", "Summary".to_string()),
-            TaskSpec::Minutes => ("minutes", "Minutes".to_string()),
-            TaskSpec::Fields { pack } => ("fields", pack.name.clone()),
-            TaskSpec::Question { question } => ("question", question.clone()),
+        let title = match &run.spec {
+            TaskSpec::Summary => "Summary".to_string(),
+            TaskSpec::Minutes => "Minutes".to_string(),
+            TaskSpec::Fields { pack } => pack.name.clone(),
+            TaskSpec::Question { question } => question.clone(),
         };
         let result = &run.result;
         let claims = result.claims.iter().zip(&run.claim_ids).zip(&run.reviews);
         WireRun {
             id: number(run.id.0),
-            task: task.to_string(),
+            task: task_name(&run.spec).to_string(),
             title,
             created_s: seconds(run.created_ms),
             coverage: result.coverage.statement.clone(),
@@ -484,6 +495,27 @@ impl<'t> Places<'t> {
             speaker: cue.and_then(|c| c.speaker.clone()),
             time_ms: cue.and_then(|c| c.start_ms).map(|ms| small(ms as usize)),
         }
+    }
+}
+
+impl WireJob {
+    /// A job that is a task; imports are none.
+    pub fn of(job: &Job) -> Option<Self> {
+        match &job.spec {
+            JobSpec::Task { document, spec, .. } => {
+                Some(Self { id: number(job.id.0), document: number(document.0), task: task_name(spec).to_string() })
+            }
+            JobSpec::Import { .. } => None,
+        }
+    }
+}
+
+fn task_name(spec: &TaskSpec) -> &'static str {
+    match spec {
+        TaskSpec::Summary => "summary",
+        TaskSpec::Minutes => "minutes",
+        TaskSpec::Fields { .. } => "fields",
+        TaskSpec::Question { .. } => "question",
     }
 }
 

@@ -2,7 +2,9 @@
 
 use lectern_engine::generate::GenerateError;
 use lectern_engine::store::StoreError;
-use lectern_engine::workspace::{AnalyzeError, FitError, ImportError, LibraryError, OpenError};
+use lectern_engine::workspace::{
+    AnalyzeError, FitError, ImportError, Job, JobError, JobState, LibraryError, OpenError, RunId,
+};
 use serde::Serialize;
 use specta::Type;
 
@@ -20,6 +22,20 @@ impl WireError {
     pub fn new(code: &str, message: impl std::fmt::Display) -> Self {
         Self { code: code.to_string(), message: message.to_string() }
     }
+
+    /// The result of a job that ended with one.
+    ///
+    /// # Errors
+    /// The job ended otherwise: how, and why.
+    pub fn unless_done(job: &Job) -> Result<RunId, Self> {
+        let code = match (job.state, job.run) {
+            (JobState::Done, Some(run)) => return Ok(run),
+            (JobState::NeedsChoice, _) => "too_long",
+            (JobState::Cancelled | JobState::Queued, _) => "cancelled",
+            _ => "failed",
+        };
+        Err(Self::new(code, job.message.as_deref().unwrap_or("The task gave no result.")))
+    }
 }
 
 macro_rules! failed {
@@ -29,7 +45,7 @@ macro_rules! failed {
         }
     })* };
 }
-failed!(StoreError, LibraryError, std::io::Error);
+failed!(StoreError, LibraryError, JobError, std::io::Error);
 
 impl From<OpenError> for WireError {
     fn from(error: OpenError) -> Self {

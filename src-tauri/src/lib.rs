@@ -27,6 +27,8 @@ pub fn bindings() -> tauri_specta::Builder<tauri::Wry> {
             commands::read_pack,
             commands::fit,
             commands::start_task,
+            commands::unfinished,
+            commands::resume_task,
             commands::cancel,
             commands::runs,
             commands::review,

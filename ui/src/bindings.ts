@@ -34,6 +34,10 @@ export const commands = {
 	 *  model holds: `beginning`, `parts`, or none, which refuses with the code `too_long`.
 	 */
 	startTask: (id: number, task: WireTask, tooLong: string | null, ticket: string, progress: Channel<WireProgress>) => __TAURI_INVOKE<WireRun>("start_task", { id, task, tooLong, ticket, progress }),
+	/**  Tasks that were running or waiting when Lectern last ended, oldest first. */
+	unfinished: () => __TAURI_INVOKE<WireJob[]>("unfinished"),
+	/**  Carries on with an unfinished task; what was read of the document is not read again. */
+	resumeTask: (job: number, ticket: string, progress: Channel<WireProgress>) => __TAURI_INVOKE<WireRun>("resume_task", { job, ticket, progress }),
 	/**  Stops the work of that ticket at its next safe place. */
 	cancel: (ticket: string) => __TAURI_INVOKE<null>("cancel", { ticket }),
 	/**  The results of a document, newest first. */
@@ -165,6 +169,16 @@ export type WireHit = {
 	pieces: string[],
 	/**  Where to go. */
 	passage: WirePassage,
+};
+
+/**  A task that waits to be carried on with. */
+export type WireJob = {
+	/**  Its number. */
+	id: number,
+	/**  The document's number. */
+	document: number,
+	/**  `summary`, `minutes`, `fields`, `question`. */
+	task: string,
 };
 
 /**  The model. */

@@ -91,6 +91,7 @@ export function install(calls: [string, unknown][] = []): void {
       case "search": return hits(args.query as string);
       case "fit": return { tokens: 31_000, context: 8192, fits: false, memory_mb: 900 };
       case "runs": return [];
+      case "unfinished": return [];
       case "start_task": {
         if (args.id === 3 && args.tooLong === null) throw { code: "too_long", message: "The document has 31,000 tokens; the model can read 8,192." };
         channel(args).onmessage({ stage: "read", message: "Reading the document", done: 40, total: 84, unit: "tokens", warnings: [] });
