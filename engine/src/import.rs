@@ -121,3 +121,15 @@ pub fn parse(
         Format::Speakers => transcript::parse_speakers(bytes),
     }
 }
+
+/// The mark of the next item of the innermost open list: its number, counted on here, or a bullet.
+fn list_mark(lists: &mut [Option<u64>]) -> String {
+    match lists.last_mut() {
+        Some(Some(next)) => {
+            let mark = format!("{next}. ");
+            *next = next.saturating_add(1);
+            mark
+        }
+        _ => "• ".to_string(),
+    }
+}

@@ -10,6 +10,7 @@ use lectern_engine::export::{ExportFormat, ExportOptions};
 use lectern_engine::tasks::{Pack, TaskSpec, TooLong};
 use lectern_engine::workspace::{ClaimId, DocumentId, JobId, JobState, Options, RunId, SearchOptions, Workspace};
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -137,12 +138,16 @@ pub async fn document_view(app: State<'_, App>, id: u32) -> Answer<WireDocumentV
 pub async fn search(app: State<'_, App>, query: String, document: Option<u32>) -> Answer<Vec<WireHit>> {
     let workspace = app.workspace()?;
     let options = SearchOptions { limit: HITS, document: document.map(|id| DocumentId(id.into())) };
-    let mut hits = Vec::new();
-    for hit in workspace.search(&query, options).await? {
-        let text = workspace.text(hit.document).await?;
-        hits.push(Places::new(&text).hit(&hit));
+    let hits = workspace.search(&query, options).await?;
+    let mut texts = HashMap::new();
+    for hit in &hits {
+        if let Entry::Vacant(entry) = texts.entry(hit.document) {
+            entry.insert(workspace.text(hit.document).await?);
+        }
     }
-    Ok(hits)
+    // The map of a text is as long as the text: made once for each document, not for each hit.
+    let places: HashMap<_, _> = texts.iter().map(|(id, text)| (*id, Places::new(text))).collect();
+    Ok(hits.iter().filter_map(|hit| places.get(&hit.document).map(|p| p.hit(hit))).collect())
 }
 
 /// The built-in packs.

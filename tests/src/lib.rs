@@ -7,8 +7,3 @@ pub fn root() -> PathBuf {
     // The package lies directly below the root; `..` resolves on use.
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..")
 }
-
-/// A shipped sample document, by file name.
-pub fn sample(name: &str) -> PathBuf {
-    root().join("tests/samples").join(name)
-}

@@ -19,7 +19,7 @@ pub(super) fn write(report: &Report<'_>) -> String {
     }
     let mut heading = "";
     for line in report.lines.iter().filter(|l| l.claim.status != Status::NotFound) {
-        let next = heading_of(line.claim.kind);
+        let next = line.claim.kind.heading();
         if next != heading {
             page.put(&if next.is_empty() { "\n".to_owned() } else { format!("\n## {next}\n\n") });
             heading = next;
@@ -133,20 +133,6 @@ fn provenance(report: &Report<'_>) -> String {
         let _ = writeln!(text, "- Cut short: {}", escape(cut));
     }
     text
-}
-
-fn heading_of(kind: ClaimKind) -> &'static str {
-    match kind {
-        ClaimKind::Headline => "In one line",
-        ClaimKind::KeyPoint => "Key points",
-        ClaimKind::SectionPoint => "By section",
-        ClaimKind::Attendee => "Attendees",
-        ClaimKind::Topic => "Topics",
-        ClaimKind::Decision => "Decisions",
-        ClaimKind::Action => "Action items",
-        ClaimKind::Field => "Fields",
-        ClaimKind::Answer => "Answer",
-    }
 }
 
 /// Text on one line that Markdown shows as it is: no markup, no HTML, no list comes out of a document or a model.

@@ -4,13 +4,12 @@
 use super::frames::{self, FromModel, PROTOCOL, ToModel};
 use super::{Answer, GenerateError, Generator, ModelCard, ReadReport, Reading, Request};
 use crate::progress::{Event, Sink};
-use crate::worker::WorkerProgram;
+use crate::worker::{GENERATE, ProcessLimits, Tail, WorkerProgram, status_in_words};
 use std::io::{BufReader, Read};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::{Child, ChildStdin};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How long a busy process may stay silent; it ticks five times a second.
@@ -18,9 +17,6 @@ const SILENCE_LIMIT: Duration = Duration::from_secs(60);
 
 /// How long a process may take to stop by itself before it is killed.
 const CANCEL_GRACE: Duration = Duration::from_secs(3);
-
-/// Bytes of the process's last error output kept for messages.
-const STDERR_TAIL: usize = 2000;
 
 /// A model in a child process. Restarted when it died; what it had read is then restored from the saved state, or read
 /// again.
@@ -39,7 +35,7 @@ struct Process {
     child: Child,
     input: Option<ChildStdin>,
     replies: Receiver<FromModel>,
-    stderr: Arc<Mutex<String>>,
+    stderr: Option<Tail>,
 }
 
 impl LocalGenerator {
@@ -138,20 +134,11 @@ impl Process {
     fn start(program: &WorkerProgram, model_dir: &Path) -> Result<(Self, ModelCard), GenerateError> {
         let failed =
             |e: std::io::Error| GenerateError::Process { reason: format!("{}: {e}", program.program.display()) };
-        let mut child = Command::new(&program.program)
-            .arg("__generate")
-            .arg(model_dir)
-            .envs(program.env.iter().cloned())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
+        let mut child = program
+            .spawn(GENERATE, &[model_dir.as_os_str().to_os_string()], ProcessLimits::default())
             .map_err(failed)?;
         let input = child.stdin.take();
-        let stderr = Arc::new(Mutex::new(String::new()));
-        if let Some(stream) = child.stderr.take() {
-            keep_tail(stream, Arc::clone(&stderr));
-        }
+        let stderr = child.stderr.take().map(Tail::of);
         let replies = child
             .stdout
             .take()
@@ -233,7 +220,7 @@ impl Process {
         let deadline = Instant::now() + Duration::from_secs(2);
         let status = loop {
             match self.child.try_wait() {
-                Ok(Some(status)) => break status.to_string(),
+                Ok(Some(status)) => break status_in_words(status),
                 Ok(None) if Instant::now() < deadline => std::thread::sleep(Duration::from_millis(10)),
                 Ok(None) => {
                     self.kill();
@@ -242,7 +229,7 @@ impl Process {
                 Err(e) => break e.to_string(),
             }
         };
-        let tail = self.stderr.lock().unwrap_or_else(PoisonError::into_inner).trim().to_string();
+        let tail = self.stderr.take().map(Tail::text).unwrap_or_default();
         let reason = if tail.is_empty() { status } else { format!("{status}; its last words: {tail}") };
         GenerateError::Process { reason }
     }
@@ -266,19 +253,4 @@ fn receive(stream: impl Read + Send + 'static) -> Receiver<FromModel> {
         }
     });
     receiver
-}
-
-fn keep_tail(mut stream: impl Read + Send + 'static, tail: Arc<Mutex<String>>) {
-    std::thread::spawn(move || {
-        let mut buffer = [0u8; 1024];
-        while let Ok(n @ 1..) = stream.read(&mut buffer) {
-            let mut kept = tail.lock().unwrap_or_else(PoisonError::into_inner);
-            kept.push_str(&String::from_utf8_lossy(buffer.get(..n).unwrap_or_default()));
-            let mut cut = kept.len().saturating_sub(STDERR_TAIL);
-            while !kept.is_char_boundary(cut) {
-                cut += 1;
-            }
-            kept.drain(..cut);
-        }
-    });
 }

@@ -1,8 +1,8 @@
 //! HTML to blocks: what a browser would show as text, in document order.
 
-use super::ParseError;
 use super::plain::{decode, encoding_note};
 use super::raw::{Format, RawBlock, RawDocument};
+use super::{ParseError, list_mark};
 use crate::text::{BlockKind, Extractor};
 use ego_tree::iter::Edge;
 use scraper::node::Element;
@@ -75,7 +75,7 @@ struct Reader {
     title: String,
     preformatted: usize,
     /// Next number of each open list; `None` for bullets.
-    lists: Vec<Option<u32>>,
+    lists: Vec<Option<u64>>,
     /// Cells of the open rows: tables nest.
     rows: Vec<Vec<String>>,
     cell: usize,
@@ -111,14 +111,7 @@ impl Reader {
             }
             "li" if self.cell == 0 => {
                 self.begin(BlockKind::ListItem);
-                let mark = match self.lists.last_mut() {
-                    Some(Some(n)) => {
-                        *n += 1;
-                        format!("{}. ", *n - 1)
-                    }
-                    _ => "• ".to_string(),
-                };
-                self.text.push_str(&mark);
+                self.text.push_str(&list_mark(&mut self.lists));
             }
             name => match heading(name) {
                 Some(level) => self.begin(BlockKind::Heading(level)),

@@ -1,8 +1,8 @@
 //! Markdown to blocks: the words a reader sees, without the markup.
 
-use super::ParseError;
 use super::plain::{decode, encoding_note};
 use super::raw::{Format, RawBlock, RawDocument};
+use super::{ParseError, list_mark};
 use crate::text::{BlockKind, Extractor};
 use pulldown_cmark::{Event, HeadingLevel, Options, Parser, Tag, TagEnd};
 
@@ -74,14 +74,7 @@ impl Reader {
             }
             Tag::Item => {
                 self.begin(BlockKind::ListItem);
-                let mark = match self.lists.last_mut() {
-                    Some(Some(n)) => {
-                        *n += 1;
-                        format!("{}. ", *n - 1)
-                    }
-                    _ => "• ".to_string(),
-                };
-                self.text.push_str(&mark);
+                self.text.push_str(&list_mark(&mut self.lists));
             }
             Tag::FootnoteDefinition(name) => {
                 self.end_block();

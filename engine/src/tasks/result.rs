@@ -65,6 +65,23 @@ pub enum ClaimKind {
     Answer,
 }
 
+impl ClaimKind {
+    /// The heading above lines of this kind, where a person reads them.
+    pub fn heading(self) -> &'static str {
+        match self {
+            Self::Headline => "In one line",
+            Self::KeyPoint => "Key points",
+            Self::SectionPoint => "By section",
+            Self::Attendee => "Attendees",
+            Self::Topic => "Topics",
+            Self::Decision => "Decisions",
+            Self::Action => "Action items",
+            Self::Field => "Fields",
+            Self::Answer => "Answer",
+        }
+    }
+}
+
 /// How a claim stands with its evidence. A located quote proves presence, not support.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -54,7 +54,7 @@ fn mark(status: Status) -> &'static str {
 pub(crate) fn run(run: &StoredRun, text: &DocText) {
     let mut heading = "";
     for (i, claim) in run.result.claims.iter().enumerate() {
-        let next = heading_of(claim.kind);
+        let next = claim.kind.heading();
         if next != heading && !next.is_empty() {
             println!("{}{next}", if heading.is_empty() { "" } else { "\n" });
         }
@@ -125,19 +125,5 @@ fn place(evidence: &Evidence, text: &DocText) -> String {
         (Some(page), _) => format!("[p. {page}] "),
         (None, Some(section)) => format!("[{}] ", plain(section)),
         (None, None) => String::new(),
-    }
-}
-
-fn heading_of(kind: ClaimKind) -> &'static str {
-    match kind {
-        ClaimKind::Headline => "In one line",
-        ClaimKind::KeyPoint => "Key points",
-        ClaimKind::SectionPoint => "By section",
-        ClaimKind::Attendee => "Attendees",
-        ClaimKind::Topic => "Topics",
-        ClaimKind::Decision => "Decisions",
-        ClaimKind::Action => "Action items",
-        ClaimKind::Field => "Fields",
-        ClaimKind::Answer => "Answer",
     }
 }
