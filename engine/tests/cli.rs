@@ -208,3 +208,53 @@ fn ctrl_c_stops_a_task_stores_no_result_and_leaves_the_library_usable() {
     let state = jobs.as_array().unwrap().iter().find(|j| j["spec"]["job"] == "task").unwrap()["state"].clone();
     assert!(state == "cancelled", "{jobs:#}");
 }
+
+#[test]
+fn a_reader_that_goes_away_ends_the_program_quietly() {
+    let desk = Desk::new();
+    let long: String = (0..4000).map(|i| format!("Line {i} of a document that fills a pipe and more.\n\n")).collect();
+    desk.gives(0, &["import", text(&desk.file("long.txt", long))]);
+    let mut command = desk.command(&["show", "1", "--text"]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(output.status.code(), Some(1));
+}
+
+/// The whole path with a real model process: reading, checkpoints, answering. Twenty kills, then the waiting jobs.
+#[test]
+fn killed_at_twenty_random_moments_of_import_and_reading_nothing_is_lost() {
+    let desk = Desk::new();
+    let mut random = u64::from(Instant::now().elapsed().subsec_nanos()) ^ u64::from(std::process::id());
+    let mut killed = 0;
+    for round in 0..10 {
+        let name = format!("lease-{round}.txt");
+        let body = format!("Lease {round}. {}", LEASE.repeat(20));
+        let path = desk.file(&name, body);
+        for arguments in [&["import", text(&path)][..], &["extract", &name, "--pack", "nda"]] {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let mut child = desk.command(arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+            std::thread::sleep(Duration::from_millis(10 + (random >> 33) % 900));
+            killed += usize::from(child.try_wait().unwrap().is_none());
+            let _ = child.kill();
+            child.wait().unwrap();
+            // A kill may come before the file is known: then its person imports it again.
+            desk.gives(0, &["import", text(&path)]);
+        }
+        assert_eq!(desk.json(0, &["list"]).as_array().unwrap().len(), round + 1);
+    }
+    assert!(killed >= 10, "only {killed} of 20 were still running when they were killed");
+    desk.gives(0, &["jobs", "--run"]);
+    let jobs = desk.json(0, &["jobs"]);
+    assert!(jobs.as_array().unwrap().iter().all(|j| j["state"] == "done"), "{jobs:#}");
+    let tasks = jobs.as_array().unwrap().iter().filter(|j| j["spec"]["job"] == "task").count();
+    let mut results = 0;
+    for document in desk.json(0, &["list"]).as_array().unwrap() {
+        assert_eq!(document["status"], "ready");
+        let id = document["id"].to_string();
+        let output = desk.run(&["--json", "show", &id, "--runs"]);
+        results += serde_json::from_slice::<Value>(&output.stdout).unwrap().as_array().unwrap().len();
+    }
+    assert_eq!(results, tasks, "each task has one result");
+}

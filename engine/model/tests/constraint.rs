@@ -140,7 +140,7 @@ fn random_models_keep_the_schema_and_quote_verbatim() {
     let mut lengths = Vec::new();
     for tokenizer in tokenizers() {
         for document in DOCUMENTS {
-            let constraints = Constraints::new(&tokenizer, document);
+            let constraints = Constraints::new(&tokenizer, document).unwrap();
             for seed in 0..5 {
                 let temperature = if seed == 4 { 0.0 } else { 1.0 };
                 let text = random_answer(&tokenizer, &constraints, &schema, seed, temperature).text;
@@ -186,7 +186,7 @@ fn a_backslash_before_a_quotation_mark_does_not_end_the_quote() {
     let document = "The path is C:\\temp\\new \\\" odd and goes on after that for a while.";
     let schema = json!({"type": "string", "x-lectern-quote": true, "minLength": 40});
     for tokenizer in tokenizers() {
-        let constraints = Constraints::new(&tokenizer, document);
+        let constraints = Constraints::new(&tokenizer, document).unwrap();
         for seed in 0..20 {
             let text = random_answer(&tokenizer, &constraints, &schema, seed, 1.0).text;
             assert!(document.contains(&serde_json::from_str::<String>(&text).unwrap()), "{text}");
@@ -198,7 +198,7 @@ fn a_backslash_before_a_quotation_mark_does_not_end_the_quote() {
 fn white_space_longer_than_a_quote_is_no_dead_end() {
     let document = format!("Total ....{}1,000{}end", " ".repeat(500), "\u{a0}".repeat(90));
     for tokenizer in tokenizers() {
-        let constraints = Constraints::new(&tokenizer, &document);
+        let constraints = Constraints::new(&tokenizer, &document).unwrap();
         for (seed, max) in [(0, 30), (1, 30), (2, 400), (3, 60), (4, 8)] {
             let schema = json!({"type": "string", "x-lectern-quote": true, "minLength": 5, "maxLength": max});
             let text = random_answer(&tokenizer, &constraints, &schema, seed, 1.0).text;
@@ -214,7 +214,7 @@ fn long_quotes_end_at_a_word_and_within_their_limit() {
     let document = words.concat();
     let schema = json!({"type": "string", "x-lectern-quote": true, "minLength": 380});
     for tokenizer in tokenizers() {
-        let constraints = Constraints::new(&tokenizer, &document);
+        let constraints = Constraints::new(&tokenizer, &document).unwrap();
         let text = random_answer(&tokenizer, &constraints, &schema, 3, 1.0).text;
         let quote: String = serde_json::from_str(&text).unwrap();
         assert!((380..=400).contains(&quote.len()), "{}", quote.len());
@@ -227,25 +227,81 @@ fn what_can_only_be_so_is_forced_rather_than_chosen() {
     let schema = json!({"type": "object", "properties": {
         "a_rather_long_name_of_a_field": {"type": "boolean"}, "another_one": {"const": "always the same"}}});
     for tokenizer in tokenizers() {
-        let made = random_answer(&tokenizer, &Constraints::new(&tokenizer, ""), &schema, 1, 0.0);
+        let made = random_answer(&tokenizer, &Constraints::new(&tokenizer, "").unwrap(), &schema, 1, 0.0);
         serde_json::from_str::<Value>(&made.text).unwrap();
         assert!(made.tokens - made.forced <= 5 && made.forced > 8, "{} of {} forced", made.forced, made.tokens);
     }
 }
 
 #[test]
+fn llguidance_keeps_what_is_said_of_strings_and_numbers() {
+    let schema = json!({"type": "object", "properties": {
+        "code": {"type": "string", "pattern": "^[A-Z]{2}-[0-9]{3}$"}, "day": {"type": "string", "format": "date"},
+        "share": {"type": "number", "minimum": 0, "maximum": 1}, "free": {"type": "number"}, "whole": {"type": "integer"},
+        "who": {"anyOf": [{"type": "string", "maxLength": 3}, {"type": "null"}, {"type": "array", "maxItems": 2, "items": {"type": "boolean"}}]}}});
+    for tokenizer in tokenizers() {
+        let constraints = Constraints::new(&tokenizer, "").unwrap();
+        for seed in 0..10 {
+            let text = random_answer(&tokenizer, &constraints, &schema, seed, 1.0).text;
+            let value: Value = serde_json::from_str(&text).unwrap_or_else(|e| panic!("{e}: {text}"));
+            let code = value["code"].as_str().unwrap().as_bytes();
+            assert!(code.len() == 6 && code[..2].iter().all(u8::is_ascii_uppercase) && code[2] == b'-', "{text}");
+            assert!(value["day"].as_str().unwrap().split('-').count() == 3, "{text}");
+            assert!((0.0..=1.0).contains(&value["share"].as_f64().unwrap()), "{text}");
+            assert!(
+                value["free"].as_f64().unwrap().abs() < 1e15 && value["whole"].as_f64().unwrap().fract() == 0.0,
+                "{text}"
+            );
+        }
+    }
+}
+
+#[test]
+fn quotes_are_found_under_alternatives_and_in_lists_of_objects() {
+    let document = "The Supplier shall deliver within 30 days. The Buyer pays \u{7f}within 45 days of the invoice.";
+    let quote = json!({"type": "string", "x-lectern-quote": true, "minLength": 6, "maxLength": 40});
+    let schema = json!({"type": "object", "properties": {"fee": {"anyOf": [
+        {"type": "object", "properties": {"quotes": {"type": "array", "minItems": 1, "maxItems": 2, "items": quote}}},
+        {"type": "array", "maxItems": 2, "items": {"type": "object", "properties": {"n": {"type": "integer"}, "quote": quote, "note": {"type": "string", "maxLength": 9}}}},
+        {"const": "none"}]}}});
+    let mut seen = [0; 3];
+    for tokenizer in tokenizers() {
+        let constraints = Constraints::new(&tokenizer, document).unwrap();
+        for seed in 0..40 {
+            let text = random_answer(&tokenizer, &constraints, &schema, seed, 1.0).text;
+            let value: Value = serde_json::from_str(&text).unwrap_or_else(|e| panic!("{e}: {text}"));
+            let fee = &value["fee"];
+            seen[if fee.is_object() {
+                0
+            } else if fee.is_array() {
+                1
+            } else {
+                2
+            }] += 1;
+            let of_list = fee.as_array().into_iter().flatten().map(|item| &item["quote"]);
+            for quote in fee["quotes"].as_array().into_iter().flatten().chain(of_list) {
+                let quote = quote.as_str().unwrap();
+                assert!(document.contains(quote) && (6..=40).contains(&characters(quote)), "{text}");
+            }
+        }
+    }
+    assert!(seen.iter().all(|n| *n > 0), "{seen:?}");
+}
+
+#[test]
 fn what_cannot_be_kept_is_refused_by_place() {
-    let constraints = Constraints::new(&byte_tokenizer(), "text");
+    let constraints = Constraints::new(&byte_tokenizer(), "text").unwrap();
     for schema in [
-        json!({"type": "string", "pattern": "a+"}),
-        json!({"type": "string", "format": "date"}),
         json!({"type": "string", "minLength": 5, "maxLength": 2}),
         json!({"type": "string", "x-lectern-quote": true, "minLength": 500}),
         json!({"type": "object", "additionalProperties": true, "properties": {}}),
         json!({"type": "array", "items": {"type": "null"}}),
-        json!({"anyOf": [{"type": "string"}, {"enum": ["x"]}]}),
+        json!({"anyOf": [{"type": "string", "x-lectern-quote": true}, {"enum": ["x"]}]}),
+        json!({"anyOf": [{"const": "x"}, {"type": "string", "x-lectern-quote": true}]}),
+        json!({"type": "object", "properties": {}, "patternProperties": {"a": {"type": "string", "x-lectern-quote": true}}}),
         json!({"$ref": "#/x"}),
-        json!({"type": "number", "maximum": 3}),
+        json!({"type": "string", "format": "no such format"}),
+        json!({"type": "string", "not": {"const": "x"}}),
         json!({"type": "date"}),
     ] {
         assert!(constraints.json(&schema).is_err(), "{schema}");
@@ -286,7 +342,7 @@ fn a_large_document_is_prepared_once_and_soon() {
     let schema = json!({"type": "object", "properties": {"q": {"type": "string", "x-lectern-quote": true}}});
     for tokenizer in tokenizers() {
         let started = std::time::Instant::now();
-        let constraints = Constraints::new(&tokenizer, &document);
+        let constraints = Constraints::new(&tokenizer, &document).unwrap();
         let prepared = started.elapsed();
         let started = std::time::Instant::now();
         let mut tokens = 0;

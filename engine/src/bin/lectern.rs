@@ -1,5 +1,11 @@
 //! The command line `lectern`: everything a library can do, without a window.
 
+/// A line on stdout, as `println!`; a reader that went away (`lectern list | head`) ends the program quietly.
+macro_rules! out {
+    () => { $crate::print::write(format_args!("\n")) };
+    ($($part:tt)*) => { $crate::print::write(format_args!("{}\n", format_args!($($part)*))) };
+}
+
 #[path = "lectern/analyze.rs"]
 mod analyze;
 #[path = "lectern/documents.rs"]

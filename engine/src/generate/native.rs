@@ -4,7 +4,7 @@ use super::locate::folder_card;
 use super::{Answer, GenerateError, Generator, ModelCard, ReadReport, Reading, Request, Shape, StopReason, framing};
 use crate::progress::{Event, Sink};
 use lectern_model::chat::ChatTemplate;
-use lectern_model::constraint::{Constraint, Constraints};
+use lectern_model::constraint::{Constraint, ConstraintError, Constraints};
 use lectern_model::model::Model;
 use lectern_model::sample::Sampling;
 use lectern_model::session::{Generation, Session, SessionError, Stop};
@@ -103,9 +103,12 @@ impl NativeGenerator {
     fn constraint(&mut self, shape: &Shape) -> Result<Option<Constraint>, GenerateError> {
         let Shape::Json { schema } = shape else { return Ok(None) };
         let read = self.read.as_mut().ok_or(GenerateError::NothingRead)?;
-        let constraints = read.constraints.get_or_insert_with(|| Constraints::new(&self.tokenizer, &read.document));
-        let failed = |e: lectern_model::constraint::ConstraintError| GenerateError::Schema { reason: e.to_string() };
-        constraints.json(schema).map(Some).map_err(failed)
+        let failed = |e: ConstraintError| GenerateError::Schema { reason: e.to_string() };
+        let constraints = match read.constraints.take() {
+            Some(known) => known,
+            None => Constraints::new(&self.tokenizer, &read.document).map_err(failed)?,
+        };
+        read.constraints.insert(constraints).json(schema).map(Some).map_err(failed)
     }
 }
 

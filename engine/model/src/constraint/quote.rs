@@ -141,7 +141,7 @@ fn push_escaped(out: &mut Vec<u8>, c: char) {
         '\t' => out.extend(b"\\t"),
         '\u{8}' => out.extend(b"\\b"),
         '\u{c}' => out.extend(b"\\f"),
-        c if c < ' ' => out.extend(format!("\\u{:04x}", c as u32).bytes()),
+        c if c < ' ' || c == '\u{7f}' => out.extend(format!("\\u{:04x}", c as u32).bytes()),
         c => out.extend(c.encode_utf8(&mut [0; 4]).bytes()),
     }
 }

@@ -1,207 +1,260 @@
-//! Turns a JSON schema into a [`Grammar`]. What it cannot keep, it refuses, so that an answer always obeys its schema.
+//! Prepares a JSON schema for two automata: what llguidance is to keep, and where its quotes stand.
 //!
-//! Written compactly (no white space between values), objects with all their properties in the order of the schema.
+//! llguidance gets a schema of its own subset with everything bounded, so that no answer runs on for ever; the quotes
+//! become plain strings there. The [`Places`] lead the byte machine of [`super::quotes`] to those strings.
 
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 
-use super::machine::{Grammar, Node, NodeId, first_bytes};
 use super::quote::QuoteSource;
 use super::{ConstraintError, QUOTE_MAX, QUOTE_MIN, STRING_MAX};
 
-/// Widest range of whole numbers that is spelt out.
-const MAX_RANGE: i64 = 10_000;
 /// Deepest nesting.
 const MAX_DEPTH: usize = 16;
+/// Largest number, either way: fifteen digits, exact in f64.
+const MAX_NUMBER: i64 = 999_999_999_999_999;
+/// Smallest step of a number, so that its decimals end.
+const NUMBER_STEP: f64 = 0.000_001;
+/// A free string holds no control characters.
+const PRINTABLE: &str = "^[^\\x00-\\x1f\\x7f-\\x9f]*$";
+/// The mark of a quote.
+const QUOTE: &str = "x-lectern-quote";
+/// A quote that may be empty.
+const OPTIONAL: &str = "x-lectern-optional";
 
-/// Keys that say nothing about what is allowed, and `required`, since every property is always there.
-const SILENT: [&str; 7] =
-    ["title", "description", "default", "examples", "$schema", "required", "additionalProperties"];
-
-pub(super) fn compile(schema: &Value, source: &QuoteSource) -> Result<Grammar, ConstraintError> {
-    let mut compiler = Compiler { nodes: Vec::new(), source };
-    let root = compiler.value(schema, "$", 0)?;
-    Ok(Grammar { nodes: compiler.nodes, root, source: source.clone() })
+/// What may stand at one place of a value.
+#[derive(Debug, Default, Clone)]
+pub(super) struct Place {
+    /// Names as they stand in JSON, quotation marks included, sorted; and the place of each one's value.
+    pub(super) properties: Vec<(Vec<u8>, usize)>,
+    /// The place of an array's items.
+    pub(super) items: Option<usize>,
+    /// The rule, where a string here is a quote.
+    pub(super) quote: Option<QuoteRule>,
+    /// Whether a string here may be something else than a quote.
+    free_string: bool,
 }
 
-struct Compiler<'a> {
-    nodes: Vec<Node>,
+/// How long a quote may be.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct QuoteRule {
+    /// Fewest characters.
+    pub(super) min: u32,
+    /// Most characters.
+    pub(super) max: u32,
+    /// Whether it may be empty.
+    pub(super) optional: bool,
+    /// Last place of the document from which `min` characters remain.
+    pub(super) last_start: u32,
+}
+
+/// All places of a schema; the first is the root.
+pub(super) type Places = Vec<Place>;
+
+/// The schema for llguidance, and the places of its quotes.
+pub(super) fn prepare(schema: &Value, source: &QuoteSource) -> Result<(Value, Places), ConstraintError> {
+    let mut preparer = Preparer { places: vec![Place::default()], source };
+    let mut plain = preparer.value(schema, "$", 0, 0)?;
+    if let Some(root) = plain.as_object_mut() {
+        root.insert("x-guidance".to_owned(), json!({"whitespace_flexible": false}));
+    }
+    Ok((plain, preparer.places))
+}
+
+struct Preparer<'a> {
+    places: Places,
     source: &'a QuoteSource,
 }
 
-impl Compiler<'_> {
-    fn add(&mut self, node: Node) -> NodeId {
-        self.nodes.push(node);
-        self.nodes.len() as NodeId - 1
-    }
-
-    fn value(&mut self, schema: &Value, path: &str, depth: usize) -> Result<NodeId, ConstraintError> {
+impl Preparer<'_> {
+    /// `schema` without its quotes; what it allows is added to `place`.
+    fn value(&mut self, schema: &Value, path: &str, place: usize, depth: usize) -> Result<Value, ConstraintError> {
         let Some(map) = schema.as_object() else { return Err(refuse(path, "a schema must be an object")) };
         if depth > MAX_DEPTH {
             return Err(refuse(path, "it is nested too deeply"));
         }
+        let mut out = map.clone();
+        out.remove("x-guidance");
         for key in ["anyOf", "oneOf"] {
             if let Some(options) = map.get(key).and_then(Value::as_array) {
-                self.only(schema, path, &[key])?;
-                let compiled = options
-                    .iter()
-                    .enumerate()
-                    .map(|(i, option)| self.value(option, &format!("{path}.{key}[{i}]"), depth + 1))
-                    .collect::<Result<Vec<_>, _>>()?;
-                return self.choice(compiled, path);
+                let prepared: Result<Vec<_>, _> = (options.iter().enumerate())
+                    .map(|(i, option)| self.value(option, &format!("{path}.{key}[{i}]"), place, depth + 1))
+                    .collect();
+                // One key for both: which alternative was meant is for the reader of the answer to tell.
+                out.remove(key);
+                out.insert("anyOf".to_owned(), Value::Array(prepared?));
             }
         }
-        if let Some(value) = map.get("const") {
-            return self.spellings(std::slice::from_ref(value), path);
+        self.bound(&mut out, path, place, depth)?;
+        let plain = Value::Object(out);
+        if plain.get("$ref").is_some() || plain.to_string().contains(QUOTE) {
+            return Err(refuse(path, "a quote stands where it cannot be followed"));
         }
-        if let Some(values) = map.get("enum").and_then(Value::as_array) {
-            return self.spellings(values, path);
-        }
-        match map.get("type") {
-            Some(Value::String(kind)) => self.typed(kind, schema, path, depth),
-            Some(Value::Array(kinds)) => {
-                let mut options = Vec::new();
-                for kind in kinds {
-                    let Some(kind) = kind.as_str() else { return Err(refuse(path, "`type` must hold names")) };
-                    options.push(self.typed(kind, schema, path, depth)?);
-                }
-                self.choice(options, path)
-            }
-            _ => Err(refuse(path, "it has no `type`, `enum`, `const` or `anyOf`")),
-        }
+        Ok(plain)
     }
 
-    fn typed(&mut self, kind: &str, schema: &Value, path: &str, depth: usize) -> Result<NodeId, ConstraintError> {
-        match kind {
-            "object" => self.object(schema, path, depth),
-            "array" => {
-                self.only_of_kinds(schema, path, &["items", "minItems", "maxItems"])?;
-                let min = size(schema, "minItems").unwrap_or(0);
-                let Some(max) = size(schema, "maxItems") else { return Err(refuse(path, "an array needs `maxItems`")) };
-                ordered(min, max, path)?;
-                let Some(items) = schema.get("items") else { return Err(refuse(path, "an array needs `items`")) };
-                let item = self.value(items, &format!("{path}[]"), depth + 1)?;
-                Ok(self.add(Node::Array { item, min, max }))
+    /// Follows the kinds of value that `schema` names, and sets the limits it leaves open.
+    fn bound(
+        &mut self,
+        schema: &mut Map<String, Value>,
+        path: &str,
+        place: usize,
+        depth: usize,
+    ) -> Result<(), ConstraintError> {
+        if schema.contains_key("const") || schema.contains_key("enum") {
+            let values = schema
+                .get("const")
+                .into_iter()
+                .chain(schema.get("enum").and_then(Value::as_array).into_iter().flatten());
+            if values.into_iter().any(Value::is_string) {
+                self.free_string(place, path)?;
             }
-            "string" => self.string(schema, path),
-            "boolean" => Ok(self.add(Node::Enum(vec![b"false".to_vec(), b"true".to_vec()]))),
-            "null" => Ok(self.add(Node::Literal(b"null".to_vec()))),
-            "integer" | "number" => self.number(kind, schema, path),
-            other => Err(refuse(path, &format!("the type {other} is not known"))),
+            return Ok(());
         }
+        let kinds: Vec<String> = match schema.get("type") {
+            Some(Value::String(kind)) => vec![kind.clone()],
+            Some(Value::Array(kinds)) => kinds.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+            _ if schema.contains_key("anyOf") => Vec::new(),
+            _ => return Err(refuse(path, "it has no `type`, `enum`, `const` or `anyOf`")),
+        };
+        for kind in &kinds {
+            match kind.as_str() {
+                "object" => self.object(schema, path, place, depth)?,
+                "array" => self.array(schema, path, place, depth)?,
+                "string" => self.string(schema, path, place)?,
+                "integer" | "number" => bound_number(schema, kind),
+                "boolean" | "null" => {}
+                other => return Err(refuse(path, &format!("the type {other} is not known"))),
+            }
+        }
+        Ok(())
     }
 
-    fn object(&mut self, schema: &Value, path: &str, depth: usize) -> Result<NodeId, ConstraintError> {
-        self.only_of_kinds(schema, path, &["properties"])?;
+    /// All properties, in the order of the schema, and no others.
+    fn object(
+        &mut self,
+        schema: &mut Map<String, Value>,
+        path: &str,
+        place: usize,
+        depth: usize,
+    ) -> Result<(), ConstraintError> {
         if schema.get("additionalProperties").is_some_and(|v| v != &Value::Bool(false)) {
             return Err(refuse(path, "additional properties cannot be allowed"));
         }
-        let mut parts = Vec::new();
-        let mut before = "{".to_owned();
+        let mut plain = Map::new();
         for (name, property) in schema.get("properties").and_then(Value::as_object).into_iter().flatten() {
-            let key = format!("{before}{}:", Value::String(name.clone()));
-            parts.push(self.add(Node::Literal(key.into_bytes())));
-            parts.push(self.value(property, &format!("{path}.{name}"), depth + 1)?);
-            before = ",".to_owned();
+            let at = self.property(place, name);
+            plain.insert(name.clone(), self.value(property, &format!("{path}.{name}"), at, depth + 1)?);
         }
-        let last = if parts.is_empty() { "{}" } else { "}" };
-        parts.push(self.add(Node::Literal(last.into())));
-        Ok(self.add(Node::Sequence(parts)))
+        let names = plain.keys().map(|k| Value::String(k.clone())).collect();
+        schema.insert("properties".to_owned(), Value::Object(plain));
+        schema.insert("required".to_owned(), Value::Array(names));
+        schema.insert("additionalProperties".to_owned(), Value::Bool(false));
+        Ok(())
     }
 
-    fn string(&mut self, schema: &Value, path: &str) -> Result<NodeId, ConstraintError> {
-        self.only_of_kinds(schema, path, &["minLength", "maxLength", "x-lectern-quote", "x-lectern-optional"])?;
-        let min = size(schema, "minLength");
-        let max = size(schema, "maxLength");
-        if schema.get("x-lectern-quote") != Some(&Value::Bool(true)) {
-            let min = min.unwrap_or(0);
-            let max = max.unwrap_or(STRING_MAX.max(min));
-            ordered(min, max, path)?;
-            return Ok(self.add(Node::Text { min, max }));
+    fn array(
+        &mut self,
+        schema: &mut Map<String, Value>,
+        path: &str,
+        place: usize,
+        depth: usize,
+    ) -> Result<(), ConstraintError> {
+        let Some(max) = size(schema, "maxItems") else { return Err(refuse(path, "an array needs `maxItems`")) };
+        ordered(size(schema, "minItems").unwrap_or(0), max, path)?;
+        let Some(items) = schema.get("items").cloned() else { return Err(refuse(path, "an array needs `items`")) };
+        let at = match self.places.get(place).and_then(|p| p.items) {
+            Some(at) => at,
+            None => {
+                let at = self.add();
+                if let Some(place) = self.places.get_mut(place) {
+                    place.items = Some(at);
+                }
+                at
+            }
+        };
+        let plain = self.value(&items, &format!("{path}[]"), at, depth + 1)?;
+        schema.insert("items".to_owned(), plain);
+        Ok(())
+    }
+
+    fn string(&mut self, schema: &mut Map<String, Value>, path: &str, place: usize) -> Result<(), ConstraintError> {
+        let (min, max) = (size(schema, "minLength"), size(schema, "maxLength"));
+        let quote = schema.remove(QUOTE) == Some(Value::Bool(true));
+        let optional = schema.remove(OPTIONAL) == Some(Value::Bool(true)) || min == Some(0);
+        if !quote {
+            self.free_string(place, path)?;
+            let max = max.unwrap_or(STRING_MAX.max(min.unwrap_or(0)));
+            ordered(min.unwrap_or(0), max, path)?;
+            schema.insert("maxLength".to_owned(), max.into());
+            if !schema.contains_key("pattern") && !schema.contains_key("format") {
+                schema.insert("pattern".to_owned(), PRINTABLE.into());
+            }
+            return Ok(());
         }
-        let optional = min == Some(0) || schema.get("x-lectern-optional") == Some(&Value::Bool(true));
+        // The length of a quote is kept by the machine, which knows where words end.
+        schema.remove("minLength");
+        schema.remove("maxLength");
         let max = max.unwrap_or(QUOTE_MAX).min(QUOTE_MAX);
         let min = min.filter(|m| *m > 0).unwrap_or(QUOTE_MIN.min(max));
         ordered(min, max, path)?;
         // A document shorter than the shortest quote can be quoted whole.
         let min = min.min(self.source.longest());
         let last_start = self.source.last_start(min);
-        Ok(self.add(Node::Quote { min, max, optional: optional || self.source.is_empty(), last_start }))
-    }
-
-    fn number(&mut self, kind: &str, schema: &Value, path: &str) -> Result<NodeId, ConstraintError> {
-        self.only_of_kinds(schema, path, &["minimum", "maximum"])?;
-        let (minimum, maximum) = (schema.get("minimum"), schema.get("maximum"));
-        match (minimum.map(Value::as_i64), maximum.map(Value::as_i64)) {
-            (Some(Some(low)), Some(Some(high)))
-                if kind == "integer" && (0..=MAX_RANGE).contains(&(high.saturating_sub(low))) =>
-            {
-                let values: Vec<Value> = (low..=high).map(Value::from).collect();
-                self.spellings(&values, path)
-            }
-            (None, None) => Ok(self.add(Node::Number { negative: true, decimals: kind == "number" })),
-            (Some(Some(0)), None) => Ok(self.add(Node::Number { negative: false, decimals: kind == "number" })),
-            _ => Err(refuse(path, "numbers may have `minimum` 0, or be integers with both limits near each other")),
+        let rule = QuoteRule { min, max, optional: optional || self.source.is_empty(), last_start };
+        let Some(place) = self.places.get_mut(place) else { return Ok(()) };
+        if place.free_string || place.quote.is_some_and(|known| known != rule) {
+            return Err(refuse(path, "a quote and another string are alternatives here; use one of them"));
         }
-    }
-
-    fn spellings(&mut self, values: &[Value], path: &str) -> Result<NodeId, ConstraintError> {
-        let mut spelt: Vec<Vec<u8>> = values.iter().map(|v| v.to_string().into_bytes()).collect();
-        spelt.sort_unstable();
-        spelt.dedup();
-        if spelt.is_empty() {
-            return Err(refuse(path, "`enum` is empty"));
-        }
-        Ok(self.add(Node::Enum(spelt)))
-    }
-
-    fn choice(&mut self, options: Vec<NodeId>, path: &str) -> Result<NodeId, ConstraintError> {
-        if options.is_empty() {
-            return Err(refuse(path, "there is nothing to choose from"));
-        }
-        let node = self.add(Node::Choice(options.clone()));
-        let nodes = std::mem::take(&mut self.nodes);
-        let grammar = Grammar { nodes, root: node, source: self.source.clone() };
-        let clash = (0..=255).any(|b| options.iter().filter(|o| first_bytes(&grammar, **o, b)).count() > 1);
-        self.nodes = grammar.nodes;
-        if clash {
-            return Err(refuse(path, "its alternatives begin with the same character; use one string or an enum"));
-        }
-        Ok(node)
-    }
-
-    /// Refuses keys besides `type`, `known` and those that say nothing.
-    fn only(&self, schema: &Value, path: &str, known: &[&str]) -> Result<(), ConstraintError> {
-        for key in schema.as_object().into_iter().flat_map(|m| m.keys()) {
-            let harmless = SILENT.contains(&key.as_str()) || key == "type" || key == "x-guidance";
-            if !harmless && !known.contains(&key.as_str()) {
-                return Err(refuse(path, &format!("`{key}` cannot be kept")));
-            }
-        }
+        place.quote = Some(rule);
         Ok(())
     }
 
-    /// As [`Self::only`]; a list of types shares its schema among several kinds, so all kinds' keys are known there.
-    fn only_of_kinds(&self, schema: &Value, path: &str, known: &[&str]) -> Result<(), ConstraintError> {
-        if schema.get("type").is_some_and(Value::is_array) {
-            let all = [
-                "items",
-                "minItems",
-                "maxItems",
-                "properties",
-                "minLength",
-                "maxLength",
-                "minimum",
-                "maximum",
-                "x-lectern-quote",
-                "x-lectern-optional",
-            ];
-            return self.only(schema, path, &all);
+    /// Notes that another string than a quote may stand at `place`.
+    fn free_string(&mut self, place: usize, path: &str) -> Result<(), ConstraintError> {
+        let Some(place) = self.places.get_mut(place) else { return Ok(()) };
+        place.free_string = true;
+        match place.quote {
+            Some(_) => Err(refuse(path, "a quote and another string are alternatives here; use one of them")),
+            None => Ok(()),
         }
-        self.only(schema, path, known)
+    }
+
+    /// The place of the property `name`, shared by all alternatives that have one of this name.
+    fn property(&mut self, place: usize, name: &str) -> usize {
+        let key = Value::String(name.to_owned()).to_string().into_bytes();
+        let found = self.places.get(place).map(|p| p.properties.binary_search_by(|(k, _)| k.cmp(&key)));
+        match found {
+            Some(Ok(known)) => self.places.get(place).and_then(|p| p.properties.get(known)).map_or(0, |p| p.1),
+            Some(Err(free)) => {
+                let at = self.add();
+                if let Some(place) = self.places.get_mut(place) {
+                    place.properties.insert(free, (key, at));
+                }
+                at
+            }
+            None => 0,
+        }
+    }
+
+    fn add(&mut self) -> usize {
+        self.places.push(Place::default());
+        self.places.len() - 1
     }
 }
 
-fn size(schema: &Value, key: &str) -> Option<u32> {
+fn bound_number(schema: &mut Map<String, Value>, kind: &str) {
+    if !schema.contains_key("exclusiveMinimum") {
+        schema.entry("minimum").or_insert_with(|| (-MAX_NUMBER).into());
+    }
+    if !schema.contains_key("exclusiveMaximum") {
+        schema.entry("maximum").or_insert_with(|| MAX_NUMBER.into());
+    }
+    if kind == "number" {
+        schema.entry("multipleOf").or_insert_with(|| NUMBER_STEP.into());
+    }
+}
+
+fn size(schema: &Map<String, Value>, key: &str) -> Option<u32> {
     schema.get(key).and_then(Value::as_u64).map(|n| u32::try_from(n).unwrap_or(u32::MAX))
 }
 
@@ -209,6 +262,6 @@ fn ordered(min: u32, max: u32, path: &str) -> Result<(), ConstraintError> {
     if min > max { Err(refuse(path, &format!("at least {min} and at most {max} cannot both be"))) } else { Ok(()) }
 }
 
-fn refuse(path: &str, reason: &str) -> ConstraintError {
+pub(super) fn refuse(path: &str, reason: &str) -> ConstraintError {
     ConstraintError::Schema { place: path.to_owned(), reason: reason.to_owned() }
 }

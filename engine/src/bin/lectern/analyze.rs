@@ -194,13 +194,13 @@ pub(crate) async fn export(
     let options = ExportOptions { include_unsupported: arguments.include_unsupported };
     let content = export::write(&run, &document, &text, format, options);
     match &arguments.output {
-        None => print!("{content}"),
+        None => print::write(format_args!("{content}")),
         Some(path) => {
             std::fs::write(path, content).with_context(|| format!("{} cannot be written", path.display()))?;
             if common.json {
                 print::json(&json!({ "written": path }))?;
             } else {
-                println!("Written to {}.", path.display());
+                out!("Written to {}.", path.display());
             }
         }
     }

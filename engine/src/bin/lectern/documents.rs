@@ -4,6 +4,7 @@ use crate::{Common, Outcome, open, print, progress};
 use anyhow::{Context, bail};
 use lectern_engine::workspace::{Document, ImportError, SearchOptions, Workspace};
 use serde_json::json;
+use std::collections::BTreeMap;
 use std::io::{BufRead, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
@@ -97,7 +98,7 @@ pub(crate) async fn import(
         print::json(&outcomes)?;
     } else {
         print::table(&["ID", "STATUS", "PAGES", "NAME", "NOTE"], &rows);
-        println!("{} files, {unreadable} without readable text.", rows.len());
+        out!("\n{}", totals(&rows));
     }
     Ok(if progress::interrupted() {
         Outcome::Cancelled
@@ -106,6 +107,16 @@ pub(crate) async fn import(
     } else {
         Outcome::Done
     })
+}
+
+/// How many files there were, and how many of each status, the most frequent first.
+fn totals(rows: &[Vec<String>]) -> String {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    rows.iter().filter_map(|r| r.get(1)).for_each(|status| *counts.entry(status).or_default() += 1);
+    let mut counts: Vec<_> = counts.into_iter().collect();
+    counts.sort_by_key(|(_, n)| std::cmp::Reverse(*n));
+    let counts: Vec<String> = counts.iter().map(|(status, n)| format!("{n} {status}")).collect();
+    format!("{} file{}: {}.", rows.len(), if rows.len() == 1 { "" } else { "s" }, counts.join(", "))
 }
 
 /// The files of `path` in order of their names; hidden ones only where named themselves. Links to folders are not followed.
@@ -153,7 +164,7 @@ pub(crate) async fn list(workspace: &Workspace, common: &Common) -> anyhow::Resu
     if common.json {
         print::json(&documents)?;
     } else if documents.is_empty() {
-        println!("The library {} is empty. `lectern import FILE` puts files into it.", workspace.library().display());
+        out!("The library {} is empty. `lectern import FILE` puts files into it.", workspace.library().display());
     } else {
         let rows: Vec<Vec<String>> = documents.iter().map(|d| row(d, false)).collect();
         print::table(&["ID", "STATUS", "PAGES", "NAME", "NOTE"], &rows);
@@ -171,7 +182,7 @@ pub(crate) async fn show(workspace: &Workspace, common: &Common, arguments: Show
             let text = workspace.text(document.id).await?;
             for (i, run) in runs.iter().enumerate() {
                 if i > 0 {
-                    println!("\n----\n");
+                    out!("\n----\n");
                 }
                 print::run(run, &text);
             }
@@ -196,7 +207,7 @@ pub(crate) async fn show(workspace: &Workspace, common: &Common, arguments: Show
             let safe = |c: char| if c.is_control() && !matches!(c, '\n' | '\t') { ' ' } else { c };
             let shown: String =
                 if std::io::stdout().is_terminal() { shown.chars().map(safe).collect() } else { shown.to_owned() };
-            println!("{shown}");
+            out!("{shown}");
         }
         return Ok(Outcome::Done);
     }
@@ -204,18 +215,18 @@ pub(crate) async fn show(workspace: &Workspace, common: &Common, arguments: Show
         print::json(&document)?;
         return Ok(Outcome::Done);
     }
-    println!("{} (document {})", print::plain(&document.name), document.id.0);
-    println!(
+    out!("{} (document {})", print::plain(&document.name), document.id.0);
+    out!(
         "  status   {}{}",
         document.status.as_str(),
         document.message.as_ref().map(|m| format!(": {}", print::plain(m))).unwrap_or_default()
     );
     if let Some(title) = &document.title {
-        println!("  title    {}", print::plain(title));
+        out!("  title    {}", print::plain(title));
     }
-    println!("  size     {} bytes; text {} bytes", document.bytes, document.text_bytes);
+    out!("  size     {} bytes; text {} bytes", document.bytes, document.text_bytes);
     if let Some(pages) = document.pages {
-        println!(
+        out!(
             "  pages    {pages}{}",
             if document.pages_need_ocr > 0 {
                 format!(", {} need text recognition", document.pages_need_ocr)
@@ -224,15 +235,15 @@ pub(crate) async fn show(workspace: &Workspace, common: &Common, arguments: Show
             }
         );
     }
-    println!("  sha256   {}", document.sha256);
+    out!("  sha256   {}", document.sha256);
     for note in &document.notes {
-        println!(
+        out!(
             "  note     {}{}",
             note.page.map(|p| format!("page {p}: ")).unwrap_or_default(),
             print::plain(&note.message)
         );
     }
-    println!("  results  {}", workspace.runs(document.id).await?.len());
+    out!("  results  {}", workspace.runs(document.id).await?.len());
     Ok(Outcome::Done)
 }
 
@@ -251,11 +262,11 @@ pub(crate) async fn search(
     } else {
         for hit in &hits {
             let page = hit.page.map(|p| format!(", p. {p}")).unwrap_or_default();
-            println!("{} (document {}{page})", print::plain(&hit.name), hit.document.0);
-            println!("    {}", marked(hit));
+            out!("{} (document {}{page})", print::plain(&hit.name), hit.document.0);
+            out!("    {}", marked(hit));
         }
         if hits.is_empty() {
-            println!("Nothing found.");
+            out!("Nothing found.");
         }
     }
     Ok(if hits.is_empty() { Outcome::NothingFound } else { Outcome::Done })
@@ -297,7 +308,7 @@ pub(crate) async fn delete(
     if common.json {
         print::json(&json!({ "deleted": document.id }))?;
     } else {
-        println!("Deleted {}.", print::plain(&document.name));
+        out!("Deleted {}.", print::plain(&document.name));
     }
     Ok(Outcome::Done)
 }
@@ -307,7 +318,7 @@ pub(crate) async fn reindex(workspace: &Workspace, common: &Common) -> anyhow::R
     if common.json {
         print::json(&json!({ "documents": count }))?;
     } else {
-        println!("{count} documents indexed.");
+        out!("{count} documents indexed.");
     }
     Ok(Outcome::Done)
 }

@@ -27,7 +27,7 @@ pub(crate) async fn jobs(workspace: &Workspace, common: &Common, arguments: Jobs
     if common.json {
         print::json(&jobs)?;
     } else if jobs.is_empty() {
-        println!("There are no jobs{}.", if arguments.run { " waiting" } else { "" });
+        out!("There are no jobs{}.", if arguments.run { " waiting" } else { "" });
     } else {
         let rows: Vec<Vec<String>> = jobs.iter().map(row).collect();
         print::table(&["ID", "STATE", "WHEN", "WHAT", "NOTE"], &rows);

@@ -5,10 +5,21 @@ use lectern_engine::tasks::{Claim, ClaimKind, Evidence, Status};
 use lectern_engine::text::DocText;
 use lectern_engine::workspace::{StoredRun, Verdict};
 use serde::Serialize;
+use std::io::Write;
+
+/// Writes to stdout. Where its reader has gone, nobody is left to write for and the program ends; jobs are durable.
+pub(crate) fn write(text: std::fmt::Arguments<'_>) {
+    if let Err(error) = std::io::stdout().lock().write_fmt(text) {
+        if error.kind() != std::io::ErrorKind::BrokenPipe {
+            eprintln!("lectern: the output cannot be written: {error}");
+        }
+        std::process::exit(1);
+    }
+}
 
 /// JSON on stdout.
 pub(crate) fn json(value: &impl Serialize) -> anyhow::Result<()> {
-    println!("{}", serde_json::to_string_pretty(value)?);
+    out!("{}", serde_json::to_string_pretty(value)?);
     Ok(())
 }
 
@@ -32,7 +43,7 @@ pub(crate) fn table(heading: &[&str], rows: &[Vec<String>]) {
     let widths: Vec<usize> = (0..columns).map(|i| if i + 1 == columns { 0 } else { width(i).min(48) }).collect();
     let line = |cells: Vec<&str>| {
         let padded: Vec<String> = cells.iter().zip(&widths).map(|(c, w)| format!("{c:<w$}")).collect();
-        println!("{}", padded.join("  ").trim_end());
+        out!("{}", padded.join("  ").trim_end());
     };
     line(heading.to_vec());
     for row in rows {
@@ -56,25 +67,25 @@ pub(crate) fn run(run: &StoredRun, text: &DocText) {
     for (i, claim) in run.result.claims.iter().enumerate() {
         let next = claim.kind.heading();
         if next != heading && !next.is_empty() {
-            println!("{}{next}", if heading.is_empty() { "" } else { "\n" });
+            out!("{}{next}", if heading.is_empty() { "" } else { "\n" });
         }
         heading = next;
         let review = run.reviews.get(i).and_then(Option::as_ref);
         let edited = review.filter(|r| r.verdict == Verdict::Edited).and_then(|r| r.text.as_deref());
         line(claim, edited, review.map(|r| r.verdict), text);
     }
-    println!("\n{}", plain(&run.result.coverage.statement));
+    out!("\n{}", plain(&run.result.coverage.statement));
     for cut in &run.result.provenance.cut_short {
-        println!("Cut short: {}", plain(cut));
+        out!("Cut short: {}", plain(cut));
     }
     if run.result.provenance.interim {
-        println!(
+        out!(
             "Made with {}, a stand-in model: for trying the program, not for relying on.",
             plain(&run.result.provenance.model)
         );
     }
-    println!("✓ quote verified  ≈ quote differs slightly  ? no located quote  – not found. {PRESENCE_NOTE}");
-    println!("Result {} of document {}.", run.id.0, run.document.0);
+    out!("✓ quote verified  ≈ quote differs slightly  ? no located quote  – not found. {PRESENCE_NOTE}");
+    out!("Result {} of document {}.", run.id.0, run.document.0);
 }
 
 fn line(claim: &Claim, edited: Option<&str>, verdict: Option<Verdict>, text: &DocText) {
@@ -101,21 +112,21 @@ fn line(claim: &Claim, edited: Option<&str>, verdict: Option<Verdict>, text: &Do
     .flatten()
     .collect();
     let more = if more.is_empty() { String::new() } else { format!("  ({})", more.join("; ")) };
-    println!("  {} {label}{said}{more}", mark(claim.status));
+    out!("  {} {label}{said}{more}", mark(claim.status));
     for evidence in &claim.evidence {
-        println!("      {}“{}”", place(evidence, text), plain(&evidence.quote));
+        out!("      {}“{}”", place(evidence, text), plain(&evidence.quote));
     }
     for quote in &claim.unlocated {
-        println!("      not in the document: “{}”", plain(quote));
+        out!("      not in the document: “{}”", plain(quote));
     }
     if let Some(note) = &claim.searched {
-        println!("      searched for: {}", plain(&note.queries.join(", ")));
+        out!("      searched for: {}", plain(&note.queries.join(", ")));
         for evidence in &note.contrary {
-            println!("      may speak against it: {}“{}”", place(evidence, text), plain(&evidence.quote));
+            out!("      may speak against it: {}“{}”", place(evidence, text), plain(&evidence.quote));
         }
     }
     for check in &claim.checks {
-        println!("      check: {}", plain(check));
+        out!("      check: {}", plain(check));
     }
 }
 
