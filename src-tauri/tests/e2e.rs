@@ -1,7 +1,11 @@
 //! The real window, driven as a person would: import the sample contract, search it, extract fields, click a citation,
-//! see the passage marked on its page. Needs a display: `./dev test` runs it under Xvfb.
+//! see the passage marked on its page; unlock a file, stop a reading, choose what is read, export. Needs a display:
+//! `./dev test` runs it under Xvfb.
 
 #![expect(clippy::expect_used, clippy::panic, reason = "a step that fails ends the test there, and says which")]
+
+#[path = "../../engine/tests/tiny/mod.rs"]
+mod tiny;
 
 use serde_json::{Value, json};
 use std::net::TcpListener;
@@ -19,7 +23,7 @@ const MOMENT: Duration = Duration::from_secs(60);
 struct Driver {
     process: Child,
     port: u16,
-    _library: tempfile::TempDir,
+    library: tempfile::TempDir,
 }
 
 impl Drop for Driver {
@@ -39,11 +43,17 @@ fn sample(name: &str) -> String {
     path.unwrap_or_else(|e| panic!("the sample {name} is missing: {e}")).display().to_string()
 }
 
-/// Starts WebKit's driver with a library of its own.
-fn driver() -> Driver {
+/// The interim model, or the one that the environment names.
+fn model() -> PathBuf {
+    std::env::var_os("LECTERN_MODEL").map_or_else(|| root().join("engine/model/weights/interim"), PathBuf::from)
+}
+
+/// Starts WebKit's driver with a library of its own, for windows that work with that model.
+fn driver(model: &Path) -> Driver {
     let library = tempfile::tempdir().expect("a temporary folder");
     let port = TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a free port").port();
-    let from = |name: &str, default: &str| std::env::var_os(name).map_or_else(|| root().join(default), PathBuf::from);
+    let pdfium =
+        std::env::var_os("LECTERN_PDFIUM").map_or_else(|| root().join("vendor/pdfium/libpdfium.so"), PathBuf::from);
     let process = Command::new("WebKitWebDriver")
         .arg(format!("--port={port}"))
         .env("TAURI_WEBVIEW_AUTOMATION", "true")
@@ -53,13 +63,13 @@ fn driver() -> Driver {
         // of a page at rest wait for a frame that never comes. Xvfb has no such drivers.
         .env("WEBKIT_DISABLE_DMABUF_RENDERER", "0")
         .env("LECTERN_LIBRARY", library.path())
-        .env("LECTERN_PDFIUM", from("LECTERN_PDFIUM", "vendor/pdfium/libpdfium.so"))
-        .env("LECTERN_MODEL", from("LECTERN_MODEL", "engine/model/weights/interim"))
+        .env("LECTERN_PDFIUM", pdfium)
+        .env("LECTERN_MODEL", model)
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
         .expect("WebKitWebDriver is installed (package webkit2gtk-driver)");
-    Driver { process, port, _library: library }
+    Driver { process, port, library }
 }
 
 /// The driven window.
@@ -158,7 +168,7 @@ const WORDS_UNDER_THE_MARK: &str = "
 #[tokio::test]
 #[ignore = "needs a display; ./dev test runs it under Xvfb"]
 async fn a_contract_is_imported_its_fields_found_and_a_citation_shown_on_its_page() {
-    let driver = driver();
+    let driver = driver(&model());
     let window = Window::open(&driver).await;
     window.theme("light").await;
     window.find("[data-testid=import]").await;
@@ -250,4 +260,85 @@ async fn cite(window: &Window) {
     let kept =
         "return [...document.querySelectorAll('[data-testid=claim]')].some((c) => c.textContent.includes('Accepted'))";
     window.until("results and verdicts are there again", kept, MOMENT).await;
+}
+
+/// With a model of random weights that holds 4,096 tokens: what it writes is nonsense, but all around it is real.
+#[tokio::test]
+#[ignore = "needs a display; ./dev test runs it under Xvfb"]
+async fn a_locked_file_is_opened_and_a_long_meeting_stopped_cut_by_choice_and_exported() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let driver = driver(&tiny::model(folder.path()));
+    let window = Window::open(&driver).await;
+    window.theme("light").await;
+    unlock(&window).await;
+    minutes(&window).await;
+    export(&window, driver.library.path()).await;
+    summary(&window).await;
+    window.0.quit().await.expect("the window closes");
+}
+
+/// A wrong password says so, the right one opens the file.
+async fn unlock(window: &Window) {
+    window.find("[data-testid=import]").await;
+    window.drop_files(&[sample("locked-notice.pdf")]).await;
+    window.click("[data-testid=document-row][data-status=needs_password] button").await;
+    let field = window.find("input[type=password]").await;
+    field.send_keys("guess" + Key::Enter).await.expect("a password can be typed");
+    let refused =
+        "return document.querySelector('dialog [role=alert]')?.textContent.includes('does not open') === true";
+    window.until("the wrong password is refused", refused, MOMENT).await;
+    window.picture("9-password.png").await;
+    let field = window.find("input[type=password]:not([disabled])").await;
+    field.send_keys("lectern" + Key::Enter).await.expect("a password can be typed");
+    window.find("[data-testid=document-row][data-name='locked-notice.pdf'][data-status=ready]").await;
+}
+
+/// A meeting that the model cannot hold: the person is asked, may stop, and the result says what was read.
+async fn minutes(window: &Window) {
+    window.drop_files(&[sample("weekly-meeting.vtt")]).await;
+    window.click("[data-testid=document-row][data-name='weekly-meeting.vtt'][data-status=ready] button").await;
+    window.click("[data-testid=run]").await;
+    window.find("[data-testid=read-parts]").await;
+    window.picture("10-too-long.png").await;
+    window.click("[data-testid=read-parts]").await;
+    window.click("[data-testid=stop]").await;
+    let stopped = "return document.querySelector('[data-testid=stop]') === null && !document.querySelector('[data-testid=run]').disabled";
+    window.until("the reading stops", stopped, MOMENT).await;
+    let nothing = window.run("return document.querySelectorAll('[data-testid=claim]').length", vec![]).await;
+    assert_eq!(nothing, Some(json!(0)), "what was stopped leaves no result");
+
+    window.click("[data-testid=run]").await;
+    window.click("[data-testid=read-beginning]").await;
+    let said =
+        "return document.querySelector('[data-testid=coverage]')?.textContent.includes('Only the beginning') === true";
+    window.until("the result says what was read", said, ANALYSIS).await;
+    window.picture("11-minutes.png").await;
+}
+
+/// The window may write an export to where its person chose; the system's dialog is out of a driver's reach.
+async fn export(window: &Window, folder: &Path) {
+    let script = "const [path, done] = arguments;
+        const call = (name, with_) => window.__TAURI_INTERNALS__.invoke(name, with_);
+        call('documents').then((all) => call('runs', { id: all.find((d) => d.name === 'weekly-meeting.vtt').id }))
+            .then((runs) => call('export_run', { run: runs[0].id, path, includeUnsupported: true }))
+            .then(() => done('written'), (e) => done(JSON.stringify(e)))";
+    for (ending, mark) in [("md", "# Minutes"), ("csv", "document,"), ("json", "lectern-run-1")] {
+        let path = folder.join(format!("minutes.{ending}"));
+        let said = window.0.execute_async(script, vec![json!(path)]).await.expect("the window can be asked");
+        assert_eq!(said.json(), &json!("written"));
+        let written = std::fs::read_to_string(&path).expect("the export was written");
+        assert!(written.contains(mark), "{ending}: {written}");
+    }
+}
+
+/// The summary of a short file, read whole.
+async fn summary(window: &Window) {
+    window.click("[data-back]").await;
+    window.click("[data-testid=document-row][data-name='locked-notice.pdf'] button").await;
+    window.click("[data-testid=tab-summary]").await;
+    window.click("[data-testid=run]").await;
+    let whole = "return document.querySelector('[data-testid=coverage]')?.textContent.includes('whole') === true";
+    window.until("the summary says that the whole document was read", whole, ANALYSIS).await;
+    window.find("[data-testid=claim]").await;
+    window.picture("12-summary.png").await;
 }

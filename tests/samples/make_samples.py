@@ -17,6 +17,7 @@ import agreement_docx
 import agreement_pdf
 import expected
 import layout
+import locked_notice
 import meeting
 import report
 
@@ -32,6 +33,7 @@ def write_all(folder):
         "services-agreement.docx": agreement_docx.make(),
         "quarterly-report.pdf": report.make()[0],
         "weekly-meeting.vtt": meeting.make().encode(),
+        "locked-notice.pdf": locked_notice.make(),
     }
     for name, content in made.items():
         if len(content) > LIMIT:
