@@ -1,10 +1,11 @@
-//! Prints how fast a model reads and writes: `throughput MODEL_DIR [PREFILL_TOKENS]... [--chunk N] [--decode N]`.
+//! Prints how fast a model reads and writes: `throughput MODEL_DIR [PREFILL_TOKENS]... [--chunk N] [--decode N] [--quantize SCHEME]`.
 
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use lectern_model::model::{Model, ModelOptions, Want};
+use lectern_model::model::{LoadOptions, Model, ModelOptions, Want};
+use lectern_model::quant::Scheme;
 
 fn main() -> ExitCode {
     match run() {
@@ -18,17 +19,24 @@ fn main() -> ExitCode {
 
 fn run() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
-    let folder = arguments.next().ok_or("usage: throughput MODEL_DIR [PREFILL_TOKENS]... [--chunk N] [--decode N]")?;
-    let (mut lengths, mut options, mut decode) = (Vec::new(), ModelOptions::default(), 32);
+    let folder = arguments
+        .next()
+        .ok_or("usage: throughput MODEL_DIR [PREFILL_TOKENS]... [--chunk N] [--decode N] [--quantize SCHEME]")?;
+    let (mut lengths, mut options, mut load, mut decode) =
+        (Vec::new(), ModelOptions::default(), LoadOptions::default(), 32);
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--chunk" => options.chunk = arguments.next().ok_or("--chunk needs a number")?.parse()?,
+            "--quantize" => {
+                let name = arguments.next().ok_or("--quantize needs a scheme")?;
+                load.quantize = Some(Scheme::by_name(&name).ok_or("no such scheme")?);
+            }
             "--decode" => decode = arguments.next().ok_or("--decode needs a number")?.parse()?,
             length => lengths.push(length.parse::<usize>()?),
         }
     }
     let started = Instant::now();
-    let model = Model::load_with(Path::new(&folder), options)?;
+    let model = Model::load_with(Path::new(&folder), load)?.with_options(options);
     let millions = model.parameters() as f64 / 1e6;
     println!("loaded {millions:.1}M parameters in {:.2} s", started.elapsed().as_secs_f64());
     for tokens in lengths {

@@ -8,6 +8,7 @@ use std::path::Path;
 use serde::Deserialize;
 
 use crate::error::ConfigError;
+use crate::state::KvPrecision;
 
 /// Model types of this layout: the release writes `minimax_m1`, its class says `MiniMaxM1`, Text-01 has its own.
 const MODEL_TYPES: [&str; 4] = ["minimax_m1", "MiniMaxM1", "minimax_text_01", "MiniMaxText01"];
@@ -284,10 +285,10 @@ impl Config {
         (self.layers_of(AttentionKind::Lightning) * per_layer) as u64
     }
 
-    /// Bytes of a state per token read: keys and values `[G, D]` f32 per softmax layer.
+    /// Bytes of a state per token read: keys and values `[G, D]` per softmax layer.
     #[must_use]
-    pub fn state_bytes_per_token(&self) -> u64 {
-        (self.layers_of(AttentionKind::Softmax) * 2 * self.key_value_width() * size_of::<f32>()) as u64
+    pub fn state_bytes_per_token(&self, precision: KvPrecision) -> u64 {
+        (self.layers_of(AttentionKind::Softmax) * 2 * self.key_value_width() * precision.bytes()) as u64
     }
 
     /// Weights of the whole model.

@@ -223,7 +223,4 @@ pub enum StateError {
     /// A half-written state must not be kept.
     #[error("the reading state was left half-written by an earlier failure and cannot be saved")]
     HalfWrittenState,
-    /// The numeric library refused.
-    #[error("cannot take the reading state apart or together: {0}")]
-    Tensor(#[from] candle_core::Error),
 }

@@ -4,7 +4,9 @@ pub(crate) mod kernels;
 
 use std::cell::RefCell;
 
-use candle_core::{CpuStorage, InplaceOp1, Layout, Result, Storage, Tensor};
+use candle_core::{CpuStorage, Device, InplaceOp1, Layout, Module, Result, Storage, Tensor};
+
+use crate::quant::{Activations, Expert, Packed, multiply};
 
 /// Rows up to which reading each weight once beats a blocked matrix product.
 const FEW_ROWS: usize = 6;
@@ -55,10 +57,17 @@ pub(crate) fn modify(tensor: &Tensor, change: impl FnOnce(&mut [f32])) -> Result
 /// `x W^T` without bias.
 #[derive(Clone, Debug)]
 pub struct Linear {
-    weight: Tensor,
-    turned: Tensor,
+    weight: Weight,
     inner: usize,
     columns: usize,
+}
+
+#[derive(Clone, Debug)]
+enum Weight {
+    /// `[N, K]`, and the same turned.
+    Dense { weight: Tensor, turned: Tensor },
+    /// In few bits.
+    Packed(Packed),
 }
 
 impl Linear {
@@ -69,13 +78,36 @@ impl Linear {
     pub fn new(weight: Tensor) -> Result<Linear> {
         let (columns, inner) = weight.dims2()?;
         let turned = weight.t()?;
-        Ok(Linear { weight, turned, inner, columns })
+        Ok(Linear { weight: Weight::Dense { weight, turned }, inner, columns })
     }
 
-    /// The weight, `[N, K]`.
+    /// From a quantised weight.
     #[must_use]
-    pub fn weight(&self) -> &Tensor {
-        &self.weight
+    pub fn packed(weight: Packed) -> Linear {
+        Linear { inner: weight.inputs(), columns: weight.outputs(), weight: Weight::Packed(weight) }
+    }
+
+    /// The weight, where it is quantised.
+    #[must_use]
+    pub fn as_packed(&self) -> Option<&Packed> {
+        match &self.weight {
+            Weight::Dense { .. } => None,
+            Weight::Packed(weight) => Some(weight),
+        }
+    }
+
+    /// The weight in f32, `[N, K]`; shared with this map where it is not quantised.
+    ///
+    /// # Errors
+    /// The numeric library refused.
+    pub fn to_tensor(&self) -> Result<Tensor> {
+        match &self.weight {
+            Weight::Dense { weight, .. } => Ok(weight.clone()),
+            Weight::Packed(packed) => {
+                let values = (0..self.columns).flat_map(|n| packed.row(n)).collect();
+                Tensor::from_vec(values, (self.columns, self.inner), &Device::Cpu)
+            }
+        }
     }
 
     /// `[T, K]` to `[T, N]`.
@@ -84,12 +116,47 @@ impl Linear {
     /// `x` has another shape.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let (rows, inner) = x.dims2()?;
-        if rows > FEW_ROWS || inner != self.inner {
-            return x.matmul(&self.turned);
+        if inner != self.inner {
+            candle_core::bail!("a linear map of {} inputs was given {inner}", self.inner);
         }
-        let mut out = vec![0f32; rows * self.columns];
-        with_values(x, |x| with_values(&self.weight, |weight| kernels::few_rows(x, weight, inner, &mut out)))??;
+        let out = match &self.weight {
+            Weight::Dense { turned, .. } if rows > FEW_ROWS => return x.matmul(turned),
+            Weight::Dense { weight, .. } => {
+                let mut out = vec![0f32; rows * self.columns];
+                with_values(x, |x| with_values(weight, |weight| kernels::few_rows(x, weight, inner, &mut out)))??;
+                out
+            }
+            Weight::Packed(weight) => with_values(x, |x| multiply(&Activations::quantize(x, inner), weight))?,
+        };
         Tensor::from_vec(out, (rows, self.columns), x.device())
+    }
+}
+
+/// Rows of a table, `[V, C]`.
+#[derive(Clone, Debug)]
+pub enum Embedding {
+    /// In f32.
+    Dense(candle_nn::Embedding),
+    /// In few bits.
+    Packed(Packed),
+}
+
+impl Embedding {
+    /// `[T, C]`.
+    ///
+    /// # Errors
+    /// A token is not in the table.
+    pub fn forward(&self, tokens: &[u32]) -> Result<Tensor> {
+        match self {
+            Embedding::Dense(table) => table.forward(&Tensor::from_slice(tokens, tokens.len(), &Device::Cpu)?),
+            Embedding::Packed(table) => {
+                if let Some(token) = tokens.iter().find(|t| **t as usize >= table.outputs()) {
+                    candle_core::bail!("token {token} is not in a table of {}", table.outputs());
+                }
+                let values: Vec<f32> = tokens.iter().flat_map(|t| table.row(*t as usize)).collect();
+                Tensor::from_vec(values, (tokens.len(), table.inputs()), &Device::Cpu)
+            }
+        }
     }
 }
 
@@ -133,6 +200,13 @@ impl GatedMlp {
     #[must_use]
     pub fn new(gate: Linear, up: Linear, down: Linear) -> GatedMlp {
         GatedMlp { gate, up, down }
+    }
+
+    /// The same weights for products grouped by expert, where all of them are quantised.
+    #[must_use]
+    pub fn as_packed(&self) -> Option<Expert> {
+        let [gate, up, down] = [&self.gate, &self.up, &self.down].map(|l| l.as_packed().cloned());
+        Expert::new(gate?, up?, down?)
     }
 
     /// `[T, C]` to `[T, C]`.

@@ -5,16 +5,25 @@ mod build;
 use std::path::Path;
 use std::sync::Arc;
 
-use candle_core::{Device, Module, Tensor};
-use candle_nn::Embedding;
+use candle_core::{Device, Tensor};
 
 use crate::attention::softmax::Rotations;
 use crate::block::Block;
 use crate::config::Config;
 use crate::error::{ConfigError, LoadError, ModelError};
-use crate::layers::{Linear, RmsNorm, to_values};
-use crate::state::{LayerState, State};
+use crate::layers::{Embedding, Linear, RmsNorm, to_values};
+use crate::quant::Scheme;
+use crate::state::{KvPrecision, LayerState, State};
 use crate::weights::WeightFiles;
+
+/// How weights are loaded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LoadOptions {
+    /// Quantise linear maps that the files hold in floating point.
+    pub quantize: Option<Scheme>,
+    /// How its states keep keys and values.
+    pub keys_and_values: KvPrecision,
+}
 
 /// How a forward pass is made; never what it computes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +49,8 @@ pub struct Model {
 struct Inner {
     config: Config,
     digest: String,
+    precision: KvPrecision,
+    weights_bytes: u64,
     /// Rows `[V, C]`.
     embedding: Embedding,
     blocks: Vec<Block>,
@@ -95,21 +106,27 @@ impl Model {
     /// # Errors
     /// See [`LoadError`].
     pub fn load(dir: &Path) -> Result<Model, LoadError> {
-        Model::load_with(dir, ModelOptions::default())
+        Model::load_with(dir, LoadOptions::default())
     }
 
     /// [`Model::load`] with options.
     ///
     /// # Errors
     /// See [`LoadError`].
-    pub fn load_with(dir: &Path, options: ModelOptions) -> Result<Model, LoadError> {
+    pub fn load_with(dir: &Path, options: LoadOptions) -> Result<Model, LoadError> {
         let path = dir.join("config.json");
         let text = std::fs::read_to_string(&path).map_err(|source| ConfigError::Read { path: path.clone(), source })?;
         let config = Config::parse(&text, &path)?;
         let files = WeightFiles::open(dir)?;
         let digest = files.digest(text.as_bytes());
-        let inner = files.load(|ledger| build::inner(config, digest, ledger))?;
-        Ok(Model { inner: Arc::new(inner), options })
+        // Quantised, the same files compute something else.
+        let digest = match options.quantize {
+            Some(scheme) => blake3::hash(format!("{digest} {}", scheme.name()).as_bytes()).to_hex().to_string(),
+            None => digest,
+        };
+        let inner =
+            files.load(options.quantize, |ledger| build::inner(config, digest, options.keys_and_values, ledger))?;
+        Ok(Model { inner: Arc::new(inner), options: ModelOptions::default() })
     }
 
     /// The same weights, used with other options.
@@ -136,10 +153,22 @@ impl Model {
         self.inner.config.parameters()
     }
 
+    /// Bytes of the weights as they are kept: in memory, or mapped from their file.
+    #[must_use]
+    pub fn weights_bytes(&self) -> u64 {
+        self.inner.weights_bytes
+    }
+
+    /// Bytes by which a state grows with each token.
+    #[must_use]
+    pub fn state_bytes_per_token(&self) -> u64 {
+        self.inner.config.state_bytes_per_token(self.inner.precision)
+    }
+
     /// The state before the first token.
     #[must_use]
     pub fn new_state(&self) -> State {
-        State::new(&self.inner.config)
+        State::new(&self.inner.config, self.inner.precision)
     }
 
     /// Reads `tokens` (at least one) into `state` and computes the logits wanted. Long inputs are read in chunks;
@@ -149,6 +178,11 @@ impl Model {
     /// See [`ModelError`]; all but the last variant leave the state as it was.
     pub fn forward(&self, tokens: &[u32], state: &mut State, want: Want) -> Result<Logits, ModelError> {
         self.check(tokens, state)?;
+        // Inside the thread pool, so that its other threads stay awake from one product to the next.
+        rayon::scope(|_| self.forward_checked(tokens, state, want))
+    }
+
+    fn forward_checked(&self, tokens: &[u32], state: &mut State, want: Want) -> Result<Logits, ModelError> {
         state.half_written = true;
         let mut values = Vec::new();
         let chunks = tokens.chunks(self.options.chunk.max(1));
@@ -222,7 +256,7 @@ impl Model {
 impl Inner {
     /// Rows of the embedding, `[T, C]`. Tokens are known to be in the vocabulary.
     fn embed(&self, tokens: &[u32]) -> candle_core::Result<Tensor> {
-        self.embedding.forward(&Tensor::from_slice(tokens, tokens.len(), &Device::Cpu)?)
+        self.embedding.forward(tokens)
     }
 
     /// All layers over the next T tokens, `[T, C]` to `[T, C]`, and the state moved on by T. `keep` is given the

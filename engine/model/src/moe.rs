@@ -4,6 +4,7 @@ use candle_core::{Result, Tensor};
 
 use crate::layers::kernels::{add_scaled, sigmoid, zip};
 use crate::layers::{GatedMlp, Linear, modify, to_values, with_values};
+use crate::quant::{self, Activations, Expert};
 
 /// The experts chosen for one token and their weights, which sum to 1; best first.
 pub type Choice = Vec<(usize, f32)>;
@@ -63,6 +64,8 @@ impl SharedExpert {
 pub struct MixtureOfExperts {
     router: Linear,
     experts: Vec<GatedMlp>,
+    /// The same experts, sharing their weights, where all are quantised.
+    packed: Option<Vec<Expert>>,
     experts_per_token: usize,
     shared: Option<SharedExpert>,
 }
@@ -76,7 +79,8 @@ impl MixtureOfExperts {
         experts_per_token: usize,
         shared: Option<SharedExpert>,
     ) -> MixtureOfExperts {
-        MixtureOfExperts { router, experts, experts_per_token, shared }
+        let packed = experts.iter().map(GatedMlp::as_packed).collect();
+        MixtureOfExperts { router, experts, packed, experts_per_token, shared }
     }
 
     /// Logits `[T, E]` of the router for `y` `[T, C]`.
@@ -92,9 +96,10 @@ impl MixtureOfExperts {
     /// # Errors
     /// The numeric library refused.
     pub fn forward(&self, y: &Tensor) -> Result<Tensor> {
-        let routed = match self.experts.as_slice() {
+        let routed = match (self.experts.as_slice(), &self.packed) {
+            (_, Some(packed)) => self.quantized(y, packed)?,
             // The weight of the only expert is 1, whatever the router says.
-            [only] => only.forward(y)?,
+            ([only], None) => only.forward(y)?,
             _ => self.grouped(y)?,
         };
         self.with_shared(y, routed)
@@ -126,8 +131,11 @@ impl MixtureOfExperts {
         Ok(routed)
     }
 
-    fn grouped(&self, y: &Tensor) -> Result<Tensor> {
-        let (tokens, width) = y.dims2()?;
+    /// Tokens and weights of each expert.
+    fn buckets(&self, y: &Tensor) -> Result<Vec<Vec<(usize, f32)>>> {
+        if self.experts.len() == 1 {
+            return Ok(vec![(0..y.dim(0)?).map(|t| (t, 1.0)).collect()]);
+        }
         let logits = to_values(&self.router_logits(y)?)?;
         let mut buckets: Vec<Vec<(usize, f32)>> = vec![Vec::new(); self.experts.len()];
         for (t, choice) in choose(&logits, self.experts.len(), self.experts_per_token).into_iter().enumerate() {
@@ -135,6 +143,19 @@ impl MixtureOfExperts {
                 buckets[expert].push((t, weight));
             }
         }
+        Ok(buckets)
+    }
+
+    fn quantized(&self, y: &Tensor, packed: &[Expert]) -> Result<Tensor> {
+        let buckets = self.buckets(y)?;
+        let width = y.dim(1)?;
+        let out = with_values(y, |y| quant::experts(&Activations::quantize(y, width), packed, &buckets))?;
+        Tensor::from_vec(out, y.shape(), y.device())
+    }
+
+    fn grouped(&self, y: &Tensor) -> Result<Tensor> {
+        let (tokens, width) = y.dims2()?;
+        let buckets = self.buckets(y)?;
         let mut out = vec![0f32; tokens * width];
         for (expert, bucket) in self.experts.iter().zip(&buckets).filter(|(_, bucket)| !bucket.is_empty()) {
             let mut gathered = Vec::with_capacity(bucket.len() * width);

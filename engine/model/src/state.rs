@@ -3,22 +3,18 @@
 //! A lightning layer keeps one matrix per head, a softmax layer its keys and values. A recurrent state cannot be
 //! cut back to fewer tokens, so there is no truncation: to go back, keep a fork or a file from that boundary.
 
+mod cache;
 mod file;
 
 use std::path::Path;
 use std::sync::Arc;
 
-use candle_core::{DType, Device, Result, Tensor};
-
 use crate::config::{AttentionKind, Config};
 use crate::error::StateError;
-use crate::layers::{modify, with_values};
 use crate::model::Model;
 
+pub use cache::{KV_BLOCK, KvCache, KvPrecision};
 pub use file::FORMAT_VERSION;
-
-/// Positions of one cache block.
-pub const KV_BLOCK: usize = 256;
 
 /// The state of one reading. `clone` is a fork: cheap, and the two never see each other's later tokens.
 #[derive(Clone, Debug)]
@@ -66,141 +62,6 @@ impl LinearState {
     }
 }
 
-/// Keys and values of a softmax layer in blocks of [`KV_BLOCK`] positions. Full blocks are shared between forks for
-/// good, the last one until one of them writes.
-#[derive(Clone, Debug)]
-pub struct KvCache {
-    heads: usize,
-    dim: usize,
-    len: usize,
-    blocks: Vec<Arc<KvBlock>>,
-}
-
-#[derive(Debug)]
-struct KvBlock {
-    /// `[G, D, KV_BLOCK]`: turned, so that scores of consecutive positions are made from consecutive memory.
-    keys: Tensor,
-    /// `[G, KV_BLOCK, D]`.
-    values: Tensor,
-}
-
-impl KvBlock {
-    fn new(heads: usize, dim: usize) -> Result<KvBlock> {
-        Ok(KvBlock {
-            keys: Tensor::zeros((heads, dim, KV_BLOCK), DType::F32, &Device::Cpu)?,
-            values: Tensor::zeros((heads, KV_BLOCK, dim), DType::F32, &Device::Cpu)?,
-        })
-    }
-}
-
-impl KvCache {
-    /// Without positions. `heads`: G, `dim`: D.
-    #[must_use]
-    pub fn new(heads: usize, dim: usize) -> KvCache {
-        KvCache { heads, dim, len: 0, blocks: Vec::new() }
-    }
-
-    /// Positions held.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.len
-    }
-
-    /// Whether no position is held.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len == 0
-    }
-
-    /// Bytes referred to.
-    #[must_use]
-    pub fn bytes(&self) -> u64 {
-        (self.blocks.len() * 2 * self.heads * self.dim * KV_BLOCK * size_of::<f32>()) as u64
-    }
-
-    /// Adds positions. `keys`, `values`: `[T, G, D]`.
-    ///
-    /// # Errors
-    /// The numeric library refused.
-    pub fn append(&mut self, keys: &[f32], values: &[f32]) -> Result<()> {
-        let width = self.heads * self.dim;
-        let (mut keys, mut values) = (keys, values);
-        while !keys.is_empty() {
-            let filled = self.len % KV_BLOCK;
-            if filled == 0 {
-                self.blocks.push(Arc::new(KvBlock::new(self.heads, self.dim)?));
-            }
-            let take = (KV_BLOCK - filled).min(keys.len() / width);
-            let (new_keys, later_keys) = keys.split_at(take * width);
-            let (new_values, later_values) = values.split_at(take * width);
-            self.write(filled, new_keys, new_values)?;
-            self.len += take;
-            (keys, values) = (later_keys, later_values);
-        }
-        Ok(())
-    }
-
-    /// Writes into the last block from place `filled` on.
-    fn write(&mut self, filled: usize, keys: &[f32], values: &[f32]) -> Result<()> {
-        let (heads, dim) = (self.heads, self.dim);
-        let Some(block) = self.blocks.last_mut() else { candle_core::bail!("the cache has no block to write to") };
-        if Arc::get_mut(block).is_none() {
-            // A fork still reads this block.
-            *block = Arc::new(KvBlock { keys: block.keys.copy()?, values: block.values.copy()? });
-        }
-        let width = heads * dim;
-        modify(&block.keys, |stored| {
-            for (p, token) in keys.chunks_exact(width).enumerate() {
-                for (row, &key) in token.iter().enumerate() {
-                    stored[row * KV_BLOCK + filled + p] = key;
-                }
-            }
-        })?;
-        modify(&block.values, |stored| {
-            for (p, token) in values.chunks_exact(width).enumerate() {
-                for (head, value) in token.chunks_exact(dim).enumerate() {
-                    let at = (head * KV_BLOCK + filled + p) * dim;
-                    stored[at..at + dim].copy_from_slice(value);
-                }
-            }
-        })
-    }
-
-    /// Keys `[D, KV_BLOCK]` and values `[KV_BLOCK, D]` of one head in one block, without copying. Places beyond
-    /// [`KvCache::len`] are meaningless.
-    pub(crate) fn block(&self, index: usize, head: usize) -> Result<(Tensor, Tensor)> {
-        let Some(block) = self.blocks.get(index) else { candle_core::bail!("the cache has no block {index}") };
-        Ok((block.keys.get(head)?, block.values.get(head)?))
-    }
-
-    /// Keys and values as they were appended, `[len, G, D]` each.
-    ///
-    /// # Errors
-    /// The numeric library refused.
-    pub fn to_rows(&self) -> Result<(Vec<f32>, Vec<f32>)> {
-        let (heads, dim) = (self.heads, self.dim);
-        let mut keys = Vec::with_capacity(self.len * heads * dim);
-        let mut values = Vec::with_capacity(self.len * heads * dim);
-        for (index, block) in self.blocks.iter().enumerate() {
-            let filled = (self.len - index * KV_BLOCK).min(KV_BLOCK);
-            with_values(&block.keys, |stored| {
-                for p in 0..filled {
-                    keys.extend((0..heads * dim).map(|row| stored[row * KV_BLOCK + p]));
-                }
-            })?;
-            with_values(&block.values, |stored| {
-                for p in 0..filled {
-                    for head in 0..heads {
-                        let at = (head * KV_BLOCK + p) * dim;
-                        values.extend_from_slice(&stored[at..at + dim]);
-                    }
-                }
-            })?;
-        }
-        Ok((keys, values))
-    }
-}
-
 /// What a saved state is bound to, besides the format and the layers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StateIdentity {
@@ -223,9 +84,9 @@ impl StateIdentity {
 }
 
 impl State {
-    /// The state before the first token.
+    /// The state before the first token, keys and values to be kept in `precision`.
     #[must_use]
-    pub fn new(config: &Config) -> State {
+    pub fn new(config: &Config, precision: KvPrecision) -> State {
         let layers = config
             .attention
             .iter()
@@ -234,7 +95,7 @@ impl State {
                     LayerState::Lightning(LinearState::new(config.num_attention_heads, config.head_dim))
                 }
                 AttentionKind::Softmax => {
-                    LayerState::Softmax(KvCache::new(config.num_key_value_heads, config.head_dim))
+                    LayerState::Softmax(KvCache::new(config.num_key_value_heads, config.head_dim, precision))
                 }
             })
             .collect();
@@ -247,7 +108,7 @@ impl State {
         self.layers.len() == config.attention.len()
             && self.layers.iter().zip(&config.attention).all(|(layer, kind)| match (layer, kind) {
                 (LayerState::Lightning(state), AttentionKind::Lightning) => (state.heads, state.dim) == (heads, dim),
-                (LayerState::Softmax(cache), AttentionKind::Softmax) => (cache.heads, cache.dim) == (groups, dim),
+                (LayerState::Softmax(cache), AttentionKind::Softmax) => (cache.heads(), cache.dim()) == (groups, dim),
                 _ => false,
             })
     }

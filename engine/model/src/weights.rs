@@ -6,17 +6,21 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use candle_core::{Device, Tensor};
 use half::{bf16, f16};
 use memmap2::Mmap;
+use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 use serde::Deserialize;
 
 use crate::error::{LoadError, Misfit};
+use crate::layers::{Linear, with_values};
+use crate::quant::{Bits, GROUP, PANEL, Packed, Scheme};
 
-const SINGLE: &str = "model.safetensors";
-const INDEX: &str = "model.safetensors.index.json";
+pub(crate) const SINGLE: &str = "model.safetensors";
+pub(crate) const INDEX: &str = "model.safetensors.index.json";
 /// What transformers saves beside the weights of a lightning layer though it follows from the configuration
 /// (spec 1.6 b).
 const DERIVED: [&str; 4] = ["slope_rate", "query_decay", "key_decay", "diagonal_decay"];
@@ -33,18 +37,18 @@ struct Index {
 
 struct Shard {
     path: PathBuf,
-    map: Mmap,
+    map: Arc<Mmap>,
 }
 
 impl Shard {
     fn open(path: PathBuf) -> Result<Shard, LoadError> {
         let unread = |source| LoadError::Read { path: path.clone(), source };
         let file = File::open(&path).map_err(unread)?;
-        // SAFETY: the map is only read, and it lives as long as loading does. A process that shortens the file during
-        // that time would end ours with SIGBUS; the model folder is the user's own and is not written to by Lectern.
+        // SAFETY: the map is only read. A process that shortens the file while it is used would end ours with SIGBUS;
+        // the model folder is the user's own, and Lectern writes a converted model beside it and renames.
         #[expect(unsafe_code, reason = "reading weights through a map spares a second copy of them in memory")]
         let map = unsafe { Mmap::map(&file) }.map_err(unread)?;
-        Ok(Shard { path, map })
+        Ok(Shard { path, map: Arc::new(map) })
     }
 
     fn parse(&self) -> Result<SafeTensors<'_>, LoadError> {
@@ -91,7 +95,7 @@ impl WeightFiles {
         for shard in &self.shards {
             hasher.update(&(shard.map.len() as u64).to_le_bytes());
             if whole {
-                hasher.update(&shard.map);
+                hasher.update(&shard.map[..]);
             } else {
                 for piece in shard.map.chunks(SAMPLE_EVERY) {
                     hasher.update(&piece[..SAMPLE.min(piece.len())]);
@@ -102,17 +106,35 @@ impl WeightFiles {
         hasher.finalize().to_hex().to_string()
     }
 
-    /// Opens the ledger, lets `build` take tensors out of it, and settles it.
+    /// Every tensor by its name, derived ones left out.
+    ///
+    /// # Errors
+    /// A file is damaged.
+    pub(crate) fn views(&self) -> Result<BTreeMap<String, TensorView<'_>>, LoadError> {
+        let mut views = BTreeMap::new();
+        for shard in &self.shards {
+            let tensors = shard.parse()?;
+            views.extend(tensors.tensors().into_iter().filter(|(name, _)| !is_derived(name)));
+        }
+        Ok(views)
+    }
+
+    /// Opens the ledger, lets `build` take tensors out of it, and settles it. Linear maps in floating point are quantised
+    /// by `scheme`, if any; those that the file holds packed are used as they lie there.
     ///
     /// # Errors
     /// What `build` returns, or [`LoadError::Mismatch`] with everything that does not fit.
-    pub fn load<T>(&self, build: impl FnOnce(&mut Ledger<'_>) -> Result<T, LoadError>) -> Result<T, LoadError> {
+    pub fn load<T>(
+        &self,
+        scheme: Option<Scheme>,
+        build: impl FnOnce(&mut Ledger<'_>) -> Result<T, LoadError>,
+    ) -> Result<T, LoadError> {
         let parsed = self.shards.iter().map(Shard::parse).collect::<Result<Vec<_>, _>>()?;
-        let mut ledger = Ledger { tensors: HashMap::new(), missing: Vec::new(), misfits: Vec::new() };
+        let mut ledger = Ledger { tensors: HashMap::new(), scheme, bytes: 0, missing: Vec::new(), misfits: Vec::new() };
         for (shard, tensors) in self.shards.iter().zip(&parsed) {
             for (name, view) in tensors.iter() {
                 self.check_place(name, &shard.path)?;
-                if ledger.tensors.insert(name.to_owned(), view).is_some() {
+                if ledger.tensors.insert(name.to_owned(), Entry { view, map: &shard.map }).is_some() {
                     let reason = format!("it holds {name}, which another file holds as well");
                     return Err(LoadError::Damaged { path: shard.path.clone(), reason });
                 }
@@ -164,21 +186,35 @@ fn is_derived(name: &str) -> bool {
     name.rsplit_once('.').is_some_and(|(owner, last)| owner.ends_with(".self_attn") && DERIVED.contains(&last))
 }
 
+struct Entry<'a> {
+    view: TensorView<'a>,
+    map: &'a Arc<Mmap>,
+}
+
 /// The tensors not yet taken, and what went wrong so far.
 pub struct Ledger<'a> {
-    tensors: HashMap<String, safetensors::tensor::TensorView<'a>>,
+    tensors: HashMap<String, Entry<'a>>,
+    scheme: Option<Scheme>,
+    /// Bytes of what was taken, in the form in which it is kept.
+    bytes: u64,
     missing: Vec<String>,
     misfits: Vec<Misfit>,
 }
 
 impl Ledger<'_> {
+    /// Bytes of what was taken so far, in the form in which it is kept.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
     /// Takes a tensor out, widened to f32. One that is missing or misfit is noted and zeros are given in its place,
     /// so that all that is wrong is found in one go; [`WeightFiles::load`] then fails.
     ///
     /// # Errors
     /// The numeric library refused.
     pub fn take(&mut self, name: &str, shape: &[usize]) -> Result<Tensor, LoadError> {
-        let Some(view) = self.tensors.remove(name) else {
+        let Some(Entry { view, .. }) = self.tensors.remove(name) else {
             self.missing.push(name.to_owned());
             return self.stand_in(shape);
         };
@@ -193,7 +229,40 @@ impl Ledger<'_> {
         if !self.missing.is_empty() || !self.misfits.is_empty() {
             return self.stand_in(shape); // the model is lost already; do not spend time on copying
         }
-        Ok(Tensor::from_vec(widen(view.dtype(), view.data()), shape, &Device::Cpu)?)
+        let values = widen(view.dtype(), view.data());
+        self.bytes += size_of_val(values.as_slice()) as u64;
+        Ok(Tensor::from_vec(values, shape, &Device::Cpu)?)
+    }
+
+    /// Takes a linear map out, `[N, K]`: packed if the file holds it so or if it is to be quantised, else in f32.
+    ///
+    /// # Errors
+    /// As [`Ledger::take`].
+    pub fn linear(&mut self, name: &str, shape: [usize; 2]) -> Result<Linear, LoadError> {
+        if let Some(packed) = self.stored(name, shape) {
+            return Ok(Linear::packed(packed));
+        }
+        let weight = self.take(name, &shape)?;
+        match self.scheme.and_then(|scheme| scheme_of(name, &shape, scheme)) {
+            Some(scheme) if self.missing.is_empty() && self.misfits.is_empty() => {
+                let packed = with_values(&weight, |weight| Packed::quantize(weight, shape[1], scheme))?;
+                self.bytes = self.bytes - 4 * weight.elem_count() as u64 + packed.bytes().len() as u64;
+                Ok(Linear::packed(packed))
+            }
+            _ => Ok(Linear::new(weight)?),
+        }
+    }
+
+    /// A linear map that the file holds packed, used where it lies.
+    fn stored(&mut self, name: &str, [outputs, inputs]: [usize; 2]) -> Option<Packed> {
+        let Entry { view, map } = self.tensors.get(name).filter(|e| e.view.dtype() == Dtype::U8)?;
+        let bits = [Bits::Four, Bits::Eight].into_iter().find(|b| view.shape() == packed_shape(*b, outputs, inputs))?;
+        // Views borrow from the map, so the distance is inside it.
+        let start = (view.data().as_ptr() as usize).checked_sub(map.as_ptr() as usize)?;
+        let packed = Packed::mapped(bits, outputs, inputs, map, start..start + view.data().len())?;
+        self.tensors.remove(name);
+        self.bytes += packed.bytes().len() as u64;
+        Some(packed)
     }
 
     /// A tensor of the shape without memory behind most of it.
@@ -213,8 +282,24 @@ impl Ledger<'_> {
     }
 }
 
+/// Shape of a packed matrix in a file: panels, groups, bytes of a block. The last tells the bits.
+#[must_use]
+pub fn packed_shape(bits: Bits, outputs: usize, inputs: usize) -> [usize; 3] {
+    [outputs.div_ceil(PANEL), inputs / GROUP, bits.block()]
+}
+
+/// How a tensor is quantised when the model is quantised by `scheme`; `None`: not at all. Routers and the coefficient of
+/// the shared expert decide much and weigh little; the head, and the embedding it may be tied to, keep eight bits.
+#[must_use]
+pub fn scheme_of(name: &str, shape: &[usize], scheme: Scheme) -> Option<Scheme> {
+    let &[_, inputs] = shape else { return None };
+    let decides = name.ends_with("block_sparse_moe.gate.weight") || name.ends_with("coefficient.weight");
+    let named = ["model.embed_tokens.weight", "lm_head.weight"].contains(&name);
+    (Packed::fits(inputs) && !decides).then_some(if named { Scheme::Q8_0 } else { scheme })
+}
+
 /// Little-endian bytes to f32.
-fn widen(dtype: Dtype, bytes: &[u8]) -> Vec<f32> {
+pub(crate) fn widen(dtype: Dtype, bytes: &[u8]) -> Vec<f32> {
     match dtype {
         Dtype::F16 => bytes.as_chunks::<2>().0.iter().map(|b| f16::from_le_bytes(*b).to_f32()).collect(),
         Dtype::BF16 => bytes.as_chunks::<2>().0.iter().map(|b| bf16::from_le_bytes(*b).to_f32()).collect(),

@@ -6,7 +6,7 @@ use golden::{CASES, Golden, assert_close, assert_logits, linear_state, tolerance
 use lectern_model::attention::lightning::{self, Decay, Fused};
 use lectern_model::attention::softmax::{self, Heads};
 use lectern_model::model::{ModelOptions, Want};
-use lectern_model::state::{KV_BLOCK, KvCache};
+use lectern_model::state::{KV_BLOCK, KvCache, KvPrecision};
 use proptest::prelude::*;
 
 /// Values in -1..1 that repeat for the same seed.
@@ -76,10 +76,16 @@ fn the_layer_factor_counts_all_layers_and_survives_a_single_one() {
 }
 
 fn hold_softmax(before: usize, tokens: usize, heads: Heads, seed: u64) {
-    let mut cache = KvCache::new(heads.key_value, heads.dim);
+    for precision in [KvPrecision::F32, KvPrecision::F16] {
+        hold_softmax_in(precision, before, tokens, heads, seed);
+    }
+}
+
+fn hold_softmax_in(precision: KvPrecision, before: usize, tokens: usize, heads: Heads, seed: u64) {
+    let mut cache = KvCache::new(heads.key_value, heads.dim, precision);
     let width = heads.key_value * heads.dim;
     for (count, seed) in [(before, seed), (tokens, seed + 2)] {
-        cache.append(&noise(count * width, seed), &noise(count * width, seed + 1)).unwrap();
+        cache.append(&noise(count * width, seed), &noise(count * width, seed + 1));
     }
     assert_eq!(cache.len(), before + tokens);
     // Large queries make sharp weights, where a wrong maximum would show.

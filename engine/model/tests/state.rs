@@ -7,8 +7,8 @@ use std::path::Path;
 
 use golden::{CASES, Golden};
 use lectern_model::error::{ModelError, StateError};
-use lectern_model::model::{Logits, Model, Want};
-use lectern_model::state::{FORMAT_VERSION, KV_BLOCK, State, StateIdentity};
+use lectern_model::model::{LoadOptions, Logits, Model, Want};
+use lectern_model::state::{FORMAT_VERSION, KV_BLOCK, KvPrecision, State, StateIdentity};
 
 /// A case with softmax and lightning layers.
 const MIXED: &str = "m1_tiny";
@@ -41,6 +41,34 @@ fn forks_are_isolated_and_share_full_blocks() {
         assert_eq!(first, again, "writing to forks changed the trunk at {before}");
         assert_eq!((trunk.positions(), left.positions(), right.positions()), (before, before + 3, before + 3));
     }
+}
+
+#[test]
+fn keys_and_values_in_sixteen_bits_take_half_and_continue_exactly() {
+    let folder = tempfile::tempdir().unwrap();
+    let (exact, half) = (golden::model(MIXED), {
+        let options = LoadOptions { keys_and_values: KvPrecision::F16, ..LoadOptions::default() };
+        Model::load_with(&golden::folder(MIXED), options).unwrap()
+    });
+    let read = tokens(2 * KV_BLOCK + 9, &exact);
+    let states = [&exact, &half].map(|model| {
+        let mut state = model.new_state();
+        let logits = last(model, &read, &mut state);
+        let path = folder.path().join(format!("{:p}", model));
+        state.save(&path, &StateIdentity::of(model, &read)).unwrap();
+        (state, logits, path)
+    });
+    let [(full, expected, full_file), (mut state, found, file)] = states;
+    let fixed = exact.config().state_bytes_fixed();
+    assert_eq!(full.bytes() - fixed, 2 * (state.bytes() - fixed));
+    assert!(fs::metadata(&file).unwrap().len() < fs::metadata(&full_file).unwrap().len());
+    // Rounding by 1 in 2,048, against logits of up to 7.
+    let off = golden::worst(&found.values, &expected.values);
+    assert!(off > 0.0 && off < 2e-2, "{off}");
+    let mut restored = State::restore(&file, &half, &StateIdentity::of(&half, &read)).unwrap();
+    assert_eq!(last(&half, &[3, 1], &mut restored), last(&half, &[3, 1], &mut state));
+    let other = State::restore(&file, &exact, &StateIdentity::of(&exact, &read));
+    assert!(matches!(other, Err(StateError::Layout { .. })), "{other:?}");
 }
 
 #[test]
@@ -218,7 +246,7 @@ fn the_sizes_the_config_promises_are_those_of_states() {
         assert_eq!(model.new_state().bytes(), config.state_bytes_fixed());
         let mut state = model.new_state();
         model.forward(&tokens(KV_BLOCK, &model), &mut state, Want::None).unwrap();
-        assert_eq!(state.bytes(), config.state_bytes_fixed() + KV_BLOCK as u64 * config.state_bytes_per_token());
+        assert_eq!(state.bytes(), config.state_bytes_fixed() + KV_BLOCK as u64 * model.state_bytes_per_token());
         let elements: usize = {
             let file = fs::read(golden::folder(case).join("model.safetensors")).unwrap();
             let tensors = safetensors::SafeTensors::deserialize(&file).unwrap();

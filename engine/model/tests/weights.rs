@@ -217,7 +217,7 @@ fn the_release_is_understood_and_its_sizes_come_out() {
     assert_eq!(2 * config.parameters() + 2 * 80 * 32 * 6144, 912_210_767_872);
     assert_eq!(config.active_parameters() / 10_000_000, 4_594, "45.94B, not ten times less");
     assert_eq!(config.state_bytes_fixed(), 280 << 20);
-    assert_eq!(config.state_bytes_per_token(), 80 << 10, "40 KiB in 16 bits");
+    assert_eq!(config.state_bytes_per_token(lectern_model::state::KvPrecision::F16), 40 << 10);
 }
 
 #[test]

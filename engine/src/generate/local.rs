@@ -130,10 +130,19 @@ fn unexpected(reply: &FromModel) -> GenerateError {
     GenerateError::Process { reason: format!("it replied with {}", name.unwrap_or_default()) }
 }
 
+/// How many threads rayon and candle use.
+const THREADS: &str = "RAYON_NUM_THREADS";
+
 impl Process {
     fn start(program: &WorkerProgram, model_dir: &Path) -> Result<(Self, ModelCard), GenerateError> {
         let failed =
             |e: std::io::Error| GenerateError::Process { reason: format!("{}: {e}", program.program.display()) };
+        // candle asks for the number of threads before each product; without this variable it reads /proc/cpuinfo.
+        let mut program = program.clone();
+        if let Some(threads) = std::thread::available_parallelism().ok().filter(|_| std::env::var_os(THREADS).is_none())
+        {
+            program.env.push((THREADS.to_owned(), threads.to_string()));
+        }
         let mut child = program
             .spawn(GENERATE, &[model_dir.as_os_str().to_os_string()], ProcessLimits::default())
             .map_err(failed)?;

@@ -34,6 +34,9 @@ pub struct FolderCard {
     /// Most tokens it was trained to hold, where that is less than its configuration allows.
     #[serde(default)]
     pub context_length: Option<usize>,
+    /// How to quantise weights that are in floating point when they are loaded: `q8_0`, `q4_k` or `q4_0`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quantize: Option<String>,
     /// Token ids that end a turn.
     #[serde(default)]
     pub eos_token_ids: Vec<u32>,

@@ -5,10 +5,11 @@ use super::{Answer, GenerateError, Generator, ModelCard, ReadReport, Reading, Re
 use crate::progress::{Event, Sink};
 use lectern_model::chat::ChatTemplate;
 use lectern_model::constraint::{Constraint, ConstraintError, Constraints};
-use lectern_model::model::Model;
+use lectern_model::model::{LoadOptions, Model};
+use lectern_model::quant::Scheme;
 use lectern_model::sample::Sampling;
 use lectern_model::session::{Generation, Session, SessionError, Stop};
-use lectern_model::state::{State, StateIdentity};
+use lectern_model::state::{KvPrecision, State, StateIdentity};
 use lectern_model::tokenizer::Tokenizer;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -53,9 +54,15 @@ impl NativeGenerator {
         let name = stated.chat_template.as_deref().unwrap_or("minimax_m1");
         let template =
             ChatTemplate::by_name(name).ok_or_else(|| failed(format!("the chat template `{name}` is not known")))?;
-        let model = Model::load(folder).map_err(|e| failed(e.to_string()))?;
+        let scheme = |name: &String| {
+            Scheme::by_name(name)
+                .ok_or_else(|| failed(format!("the quantisation `{name}` in lectern.json is not known")))
+        };
+        // Half the memory and half the file of a saved state, for a rounding that no answer shows.
+        let keys_and_values = KvPrecision::F16;
+        let options = LoadOptions { quantize: stated.quantize.as_ref().map(scheme).transpose()?, keys_and_values };
+        let model = Model::load_with(folder, options).map_err(|e| failed(e.to_string()))?;
         let config = model.config();
-        let weights: u64 = model.parameters() * 4;
         let identity =
             format!("{}:{}:{}:{}", model.digest(), tokenizer.digest(), template.name(), framing::FRAMING_VERSION);
         let card = ModelCard {
@@ -66,8 +73,8 @@ impl NativeGenerator {
             context_length: stated.context_length.unwrap_or(usize::MAX).min(config.context_length),
             parameters: model.parameters(),
             state_bytes_fixed: config.state_bytes_fixed(),
-            state_bytes_per_token: config.state_bytes_per_token(),
-            weights_bytes: weights,
+            state_bytes_per_token: model.state_bytes_per_token(),
+            weights_bytes: model.weights_bytes(),
             interim: stated.interim,
         };
         Ok(Self { model, tokenizer, template, card, read: None })

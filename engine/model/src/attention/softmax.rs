@@ -162,7 +162,7 @@ impl Running {
 /// # Errors
 /// The numeric library refused.
 pub fn naive(queries: &[f32], cache: &KvCache, heads: Heads) -> Result<Vec<f32>> {
-    let (keys, values) = cache.to_rows()?;
+    let (keys, values) = cache.to_rows();
     let Heads { query, key_value, dim } = heads;
     let tokens = queries.len() / (query * dim);
     let start = cache.len() - tokens;
@@ -340,7 +340,7 @@ impl SoftmaxAttention {
         let values = self.v_proj.forward(x)?;
         modify(&queries, |q| rotations.apply(q, query, dim, 1.0 / (dim as f32).sqrt()))?;
         modify(&keys, |k| rotations.apply(k, key_value, dim, 1.0))?;
-        cache.append(&to_values(&keys)?, &to_values(&values)?)?;
+        cache.append(&to_values(&keys)?, &to_values(&values)?);
         let attended = with_values(&queries, |queries| streaming(queries, cache, self.heads))??;
         self.o_proj.forward(&Tensor::from_vec(attended, (x.dim(0)?, query * dim), x.device())?)
     }

@@ -7,15 +7,20 @@ use crate::attention::softmax::{Heads, SoftmaxAttention};
 use crate::block::Block;
 use crate::config::{AttentionKind, Config};
 use crate::error::LoadError;
-use crate::layers::{GatedMlp, Linear, RmsNorm};
+use crate::layers::{Embedding, GatedMlp, Linear, RmsNorm};
 use crate::moe::{MixtureOfExperts, SharedExpert};
+use crate::state::KvPrecision;
 use crate::weights::Ledger;
-use candle_nn::Embedding;
 
 /// Takes every tensor of the model out of the ledger.
-pub(super) fn inner(config: Config, digest: String, ledger: &mut Ledger<'_>) -> Result<Inner, LoadError> {
+pub(super) fn inner(
+    config: Config,
+    digest: String,
+    precision: KvPrecision,
+    ledger: &mut Ledger<'_>,
+) -> Result<Inner, LoadError> {
     let (vocab, hidden) = (config.vocab_size, config.hidden_size);
-    let embedding = ledger.take("model.embed_tokens.weight", &[vocab, hidden])?;
+    let table = linear(ledger, "model.embed_tokens.weight", vocab, hidden)?;
     let blocks = config
         .attention
         .iter()
@@ -23,17 +28,16 @@ pub(super) fn inner(config: Config, digest: String, ledger: &mut Ledger<'_>) -> 
         .map(|(layer, &kind)| block(&config, layer, kind, ledger))
         .collect::<Result<_, _>>()?;
     let norm = norm(ledger, "model.norm.weight", hidden, config.rms_norm_eps)?;
-    let head = if config.tie_word_embeddings {
-        Linear::new(embedding.clone())?
-    } else {
-        linear(ledger, "lm_head.weight", vocab, hidden)?
+    let embedding = match table.as_packed() {
+        Some(packed) => Embedding::Packed(packed.clone()),
+        None => Embedding::Dense(candle_nn::Embedding::new(table.to_tensor()?, hidden)),
     };
-    let embedding = Embedding::new(embedding, hidden);
-    Ok(Inner { digest, embedding, blocks, norm, head, config })
+    let head = if config.tie_word_embeddings { table } else { linear(ledger, "lm_head.weight", vocab, hidden)? };
+    Ok(Inner { digest, precision, weights_bytes: ledger.bytes(), embedding, blocks, norm, head, config })
 }
 
 fn linear(ledger: &mut Ledger<'_>, name: &str, rows: usize, columns: usize) -> Result<Linear, LoadError> {
-    Ok(Linear::new(ledger.take(name, &[rows, columns])?)?)
+    ledger.linear(name, [rows, columns])
 }
 
 fn norm(ledger: &mut Ledger<'_>, name: &str, width: usize, eps: f64) -> Result<RmsNorm, LoadError> {

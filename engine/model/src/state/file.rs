@@ -2,7 +2,8 @@
 //!
 //! The header states what the values are bound to (model, tokens read) and how they lie (layers, positions, bytes);
 //! each is compared on its own before any value is used, and a BLAKE3 checksum over everything before it closes the
-//! file. Values: for a lightning layer `[H, Dk, Dv]`, for a softmax layer keys and then values `[positions, G, D]`.
+//! file. Values: for a lightning layer `[H, Dk, Dv]` in f32, for a softmax layer keys and then values `[positions, G, D]` in
+//! the precision they are kept in.
 
 use std::fs::File;
 use std::io::{BufReader, BufWriter, ErrorKind, Read, Write};
@@ -10,12 +11,14 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{KvCache, LayerState, LinearState, State, StateIdentity};
+use half::f16;
+
+use super::{KvCache, KvPrecision, LayerState, LinearState, State, StateIdentity};
 use crate::error::StateError;
 use crate::model::Model;
 
 /// Version of the file format. A change of layout or meaning raises it; older files are then read again from text.
-pub const FORMAT_VERSION: u32 = 1;
+pub const FORMAT_VERSION: u32 = 2;
 const MAGIC: &[u8; 8] = b"LECSTATE";
 const CHECKSUM_BYTES: u64 = 32;
 /// A header longer than this is not ours; it bounds what a damaged length can make us allocate.
@@ -38,22 +41,28 @@ enum LayerShape {
     /// `[H, D, D]`.
     Lightning { heads: usize, dim: usize },
     /// `[positions, G, D]` twice.
-    Softmax { heads: usize, dim: usize },
+    Softmax { heads: usize, dim: usize, precision: KvPrecision },
 }
 
 impl LayerShape {
     fn of(layer: &LayerState) -> LayerShape {
         match layer {
             LayerState::Lightning(state) => LayerShape::Lightning { heads: state.heads, dim: state.dim },
-            LayerState::Softmax(cache) => LayerShape::Softmax { heads: cache.heads, dim: cache.dim },
+            LayerState::Softmax(cache) => {
+                LayerShape::Softmax { heads: cache.heads(), dim: cache.dim(), precision: cache.precision() }
+            }
         }
     }
 
-    /// Number of f32 values, or `None` if it does not fit.
-    fn values(self, positions: usize) -> Option<usize> {
+    /// Bytes of its values, or `None` if they do not fit.
+    fn bytes(self, positions: usize) -> Option<usize> {
         match self {
-            LayerShape::Lightning { heads, dim } => heads.checked_mul(dim)?.checked_mul(dim),
-            LayerShape::Softmax { heads, dim } => heads.checked_mul(dim)?.checked_mul(positions)?.checked_mul(2),
+            LayerShape::Lightning { heads, dim } => {
+                heads.checked_mul(dim)?.checked_mul(dim)?.checked_mul(size_of::<f32>())
+            }
+            LayerShape::Softmax { heads, dim, precision } => {
+                heads.checked_mul(dim)?.checked_mul(positions)?.checked_mul(2 * precision.bytes())
+            }
         }
     }
 }
@@ -63,8 +72,8 @@ fn layout(state: &State) -> Vec<LayerShape> {
 }
 
 fn value_bytes(layers: &[LayerShape], positions: usize) -> Option<u64> {
-    let values = layers.iter().try_fold(0usize, |sum, layer| sum.checked_add(layer.values(positions)?))?;
-    u64::try_from(values.checked_mul(size_of::<f32>())?).ok()
+    let bytes = layers.iter().try_fold(0usize, |sum, layer| sum.checked_add(layer.bytes(positions)?))?;
+    u64::try_from(bytes).ok()
 }
 
 /// Sends what passes through to a hasher as well.
@@ -79,11 +88,14 @@ impl<T: Write> Hashed<T> {
         self.inner.write_all(bytes)
     }
 
-    fn write_values(&mut self, values: &[f32]) -> std::io::Result<()> {
-        let mut bytes = Vec::with_capacity(VALUES_AT_ONCE * size_of::<f32>());
+    fn write_values(&mut self, values: &[f32], precision: KvPrecision) -> std::io::Result<()> {
+        let mut bytes = Vec::with_capacity(VALUES_AT_ONCE * precision.bytes());
         for values in values.chunks(VALUES_AT_ONCE) {
             bytes.clear();
-            bytes.extend(values.iter().flat_map(|value| value.to_le_bytes()));
+            match precision {
+                KvPrecision::F32 => bytes.extend(values.iter().flat_map(|value| value.to_le_bytes())),
+                KvPrecision::F16 => bytes.extend(values.iter().flat_map(|value| f16::from_f32(*value).to_le_bytes())),
+            }
             self.write(&bytes)?;
         }
         Ok(())
@@ -105,12 +117,14 @@ impl<T: Read> Hashed<T> {
         Ok(bytes)
     }
 
-    fn read_values(&mut self, count: usize) -> std::io::Result<Vec<f32>> {
+    fn read_values(&mut self, count: usize, precision: KvPrecision) -> std::io::Result<Vec<f32>> {
         let mut values = Vec::with_capacity(count);
         while values.len() < count {
-            let bytes = self.read_bytes((count - values.len()).min(VALUES_AT_ONCE) * size_of::<f32>())?;
-            let (whole, _) = bytes.as_chunks::<4>();
-            values.extend(whole.iter().map(|bytes| f32::from_le_bytes(*bytes)));
+            let bytes = self.read_bytes((count - values.len()).min(VALUES_AT_ONCE) * precision.bytes())?;
+            match precision {
+                KvPrecision::F32 => values.extend(bytes.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b))),
+                KvPrecision::F16 => values.extend(bytes.as_chunks().0.iter().map(|b| f16::from_le_bytes(*b).to_f32())),
+            }
         }
         Ok(values)
     }
@@ -124,28 +138,14 @@ pub(super) fn save(state: &State, path: &Path, identity: &StateIdentity) -> Resu
     let unwritten = |source| StateError::Io { action: "write", path: path.to_owned(), source };
     let partial = partial_path(path);
     let written = write_file(state, &partial, identity);
-    let renamed = written.and_then(|()| std::fs::rename(&partial, path).map_err(SaveError::Io));
+    let renamed = written.and_then(|()| std::fs::rename(&partial, path));
     match renamed {
         Ok(()) => sync_folder(path).map_err(unwritten),
         Err(error) => {
             // The error at hand says more than one about a left-over would.
             let _ = std::fs::remove_file(&partial);
-            Err(match error {
-                SaveError::Io(source) => unwritten(source),
-                SaveError::Tensor(source) => StateError::Tensor(source),
-            })
+            Err(unwritten(error))
         }
-    }
-}
-
-enum SaveError {
-    Io(std::io::Error),
-    Tensor(candle_core::Error),
-}
-
-impl From<std::io::Error> for SaveError {
-    fn from(error: std::io::Error) -> Self {
-        SaveError::Io(error)
     }
 }
 
@@ -164,7 +164,7 @@ fn sync_folder(path: &Path) -> std::io::Result<()> {
     }
 }
 
-fn write_file(state: &State, path: &Path, identity: &StateIdentity) -> Result<(), SaveError> {
+fn write_file(state: &State, path: &Path, identity: &StateIdentity) -> std::io::Result<()> {
     let layers = layout(state);
     let too_large = || std::io::Error::new(ErrorKind::InvalidData, "the state is too large for a file");
     let header = Header {
@@ -174,7 +174,7 @@ fn write_file(state: &State, path: &Path, identity: &StateIdentity) -> Result<()
         value_bytes: value_bytes(&layers, state.positions).ok_or_else(too_large)?,
         layers,
     };
-    let header = serde_json::to_vec(&header).map_err(std::io::Error::from)?;
+    let header = serde_json::to_vec(&header)?;
     let header_bytes = u32::try_from(header.len()).ok().filter(|&n| n <= LONGEST_HEADER).ok_or_else(too_large)?;
     let mut out = Hashed { inner: BufWriter::new(File::create(path)?), hasher: blake3::Hasher::new() };
     out.write(MAGIC)?;
@@ -183,19 +183,18 @@ fn write_file(state: &State, path: &Path, identity: &StateIdentity) -> Result<()
     out.write(&header)?;
     for layer in &state.layers {
         match layer {
-            LayerState::Lightning(linear) => out.write_values(linear.values())?,
+            LayerState::Lightning(linear) => out.write_values(linear.values(), KvPrecision::F32)?,
             LayerState::Softmax(cache) => {
-                let (keys, values) = cache.to_rows().map_err(SaveError::Tensor)?;
-                out.write_values(&keys)?;
-                out.write_values(&values)?;
+                let (keys, values) = cache.to_rows();
+                out.write_values(&keys, cache.precision())?;
+                out.write_values(&values, cache.precision())?;
             }
         }
     }
     let checksum = out.hasher.finalize();
     out.inner.write_all(checksum.as_bytes())?;
     let file = out.inner.into_inner().map_err(std::io::IntoInnerError::into_error)?;
-    file.sync_all()?;
-    Ok(())
+    file.sync_all()
 }
 
 /// Reads and compares, first the header field by field, then length and checksum.
@@ -293,14 +292,14 @@ fn read_layer(
     let unread = |source| StateError::Io { action: "read", path: path.to_owned(), source };
     match layer {
         LayerState::Lightning(LinearState { values, .. }) => {
-            *values = std::sync::Arc::new(input.read_values(values.len()).map_err(unread)?);
+            *values = std::sync::Arc::new(input.read_values(values.len(), KvPrecision::F32).map_err(unread)?);
         }
         LayerState::Softmax(cache) => {
-            let count = positions * cache.heads * cache.dim;
-            let keys = input.read_values(count).map_err(unread)?;
-            let values = input.read_values(count).map_err(unread)?;
-            let mut restored = KvCache::new(cache.heads, cache.dim);
-            restored.append(&keys, &values)?;
+            let count = positions * cache.heads() * cache.dim();
+            let keys = input.read_values(count, cache.precision()).map_err(unread)?;
+            let values = input.read_values(count, cache.precision()).map_err(unread)?;
+            let mut restored = KvCache::new(cache.heads(), cache.dim(), cache.precision());
+            restored.append(&keys, &values);
             *cache = restored;
         }
     }

@@ -10,9 +10,12 @@ use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use lectern_engine::generate::locate::folder_card;
 use lectern_model::chat::{ChatTemplate, Role};
-use lectern_model::model::{Model, Want};
+use lectern_model::error::LoadError;
+use lectern_model::model::{LoadOptions, Model, Want};
+use lectern_model::quant::Scheme;
 use lectern_model::sample::Sampling;
 use lectern_model::session::{Generation, Session, save_logits};
+use lectern_model::state::KvPrecision;
 use lectern_model::tokenizer::Tokenizer;
 
 /// Arguments of `lectern model`.
@@ -26,17 +29,30 @@ pub(crate) struct ModelArgs {
 enum What {
     /// Say what the model is and what it takes to run it
     Info {
-        /// Folder of the model
-        #[arg(long, value_name = "DIR")]
-        model: PathBuf,
+        #[command(flatten)]
+        model: Loaded,
     },
     /// Let the model write on from a prompt
     Generate(GenerateArgs),
-    /// Write the logits after each of the given tokens to a safetensors file (tensor `logits`, f32, [T, V])
-    Logits {
+    /// Write the model anew with quantised weights, to be mapped from its file instead of copied
+    Convert {
         /// Folder of the model
         #[arg(long, value_name = "DIR")]
         model: PathBuf,
+        /// q8_0, q4_k or q4_0
+        #[arg(long, value_parser = scheme)]
+        quantize: Scheme,
+        /// Folder to make
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+        /// Most megabytes of a weight file
+        #[arg(long, value_name = "MB", default_value_t = 4096)]
+        file_mb: u64,
+    },
+    /// Write the logits after each of the given tokens to a safetensors file (tensor `logits`, f32, [T, V])
+    Logits {
+        #[command(flatten)]
+        model: Loaded,
         /// JSON file with a list of token ids
         #[arg(long, value_name = "FILE")]
         ids: PathBuf,
@@ -46,11 +62,32 @@ enum What {
     },
 }
 
+/// A model and how it is loaded.
+#[derive(Debug, Args)]
+struct Loaded {
+    /// Folder of the model
+    #[arg(long = "model", value_name = "DIR")]
+    folder: PathBuf,
+    /// Quantise weights that are in floating point: q8_0, q4_k or q4_0
+    #[arg(long, value_parser = scheme)]
+    quantize: Option<Scheme>,
+}
+
+impl Loaded {
+    fn load(&self) -> Result<Model, LoadError> {
+        Model::load_with(&self.folder, LoadOptions { quantize: self.quantize, ..LoadOptions::default() })
+    }
+}
+
+fn scheme(name: &str) -> Result<Scheme, String> {
+    let names = Scheme::all().map(Scheme::name).join(", ");
+    Scheme::by_name(name).ok_or_else(|| format!("one of {names}"))
+}
+
 #[derive(Debug, Args)]
 struct GenerateArgs {
-    /// Folder of the model
-    #[arg(long, value_name = "DIR")]
-    model: PathBuf,
+    #[command(flatten)]
+    model: Loaded,
     /// What to go on from. Without --chat, names of special tokens in it count as these tokens
     #[arg(long)]
     prompt: String,
@@ -91,6 +128,7 @@ pub(crate) fn run(args: ModelArgs) -> anyhow::Result<ExitCode> {
     match args.what {
         What::Info { model } => info(&model)?,
         What::Generate(args) => generate(&args)?,
+        What::Convert { model, quantize, out, file_mb } => convert(&model, quantize, &out, file_mb)?,
         What::Logits { model, ids, out } => logits(&model, &ids, &out)?,
     }
     Ok(ExitCode::SUCCESS)
@@ -101,9 +139,10 @@ fn template(folder: &Path) -> anyhow::Result<ChatTemplate> {
     ChatTemplate::by_name(&name).with_context(|| format!("the chat template `{name}` is not known"))
 }
 
-fn info(folder: &Path) -> anyhow::Result<()> {
+fn info(loaded: &Loaded) -> anyhow::Result<()> {
+    let folder = &loaded.folder;
     let card = folder_card(folder)?;
-    let model = Model::load(folder)?;
+    let model = loaded.load()?;
     let tokenizer = Tokenizer::load(folder)?;
     let config = model.config();
     let mut out = std::io::stdout().lock();
@@ -115,10 +154,11 @@ fn info(folder: &Path) -> anyhow::Result<()> {
     }
     writeln!(out, "parameters      {}", model.parameters())?;
     writeln!(out, "  of these used {} per token", config.active_parameters())?;
+    writeln!(out, "weights         {:.1} MB in memory or mapped", model.weights_bytes() as f64 / 1e6)?;
     let lightning = config.layers_of(lectern_model::config::AttentionKind::Lightning);
     writeln!(out, "layers          {} ({lightning} lightning attention)", config.num_hidden_layers())?;
     writeln!(out, "context         {} tokens", card.context_length.unwrap_or(usize::MAX).min(config.context_length))?;
-    let (fixed, per_token) = (config.state_bytes_fixed(), config.state_bytes_per_token());
+    let (fixed, per_token) = (config.state_bytes_fixed(), config.state_bytes_per_token(KvPrecision::F16));
     writeln!(out, "state           {fixed} bytes and {per_token} per token")?;
     writeln!(out, "vocabulary      {} ids, {} rows", tokenizer.vocab_len(), config.vocab_size)?;
     writeln!(out, "ends of a turn  {:?}", tokenizer.eos_ids())?;
@@ -134,11 +174,11 @@ fn info(folder: &Path) -> anyhow::Result<()> {
 }
 
 fn generate(args: &GenerateArgs) -> anyhow::Result<()> {
-    let model = Model::load(&args.model)?;
-    let tokenizer = Tokenizer::load(&args.model)?;
+    let model = args.model.load()?;
+    let tokenizer = Tokenizer::load(&args.model.folder)?;
     let prompt = if args.chat {
         let turns = [(Role::User, args.prompt.as_str())];
-        tokenizer.encode_pieces(&template(&args.model)?.render(&turns))?
+        tokenizer.encode_pieces(&template(&args.model.folder)?.render(&turns))?
     } else {
         tokenizer.encode_raw(&args.prompt)?
     };
@@ -183,11 +223,29 @@ fn generate(args: &GenerateArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn logits(folder: &Path, ids: &Path, out: &Path) -> anyhow::Result<()> {
+fn convert(from: &Path, quantize: Scheme, to: &Path, file_mb: u64) -> anyhow::Result<()> {
+    let mut said = |done, all| eprintln!("{done} of {all} tensors");
+    let made = lectern_model::convert::convert(from, to, quantize, file_mb * 1_000_000, &mut said)?;
+    let mb = |bytes: u64| bytes as f64 / 1e6;
+    out!(
+        "{}: {:.1} MB of weights became {:.1} MB in {} file{}; {} tensors in {}, {} left as they were.",
+        to.display(),
+        mb(made.bytes_before),
+        mb(made.bytes_after),
+        made.files,
+        if made.files == 1 { "" } else { "s" },
+        made.packed,
+        quantize.name(),
+        made.kept
+    );
+    Ok(())
+}
+
+fn logits(loaded: &Loaded, ids: &Path, out: &Path) -> anyhow::Result<()> {
     let text = std::fs::read_to_string(ids).with_context(|| format!("Cannot read {}.", ids.display()))?;
     let tokens: Vec<u32> = serde_json::from_str(&text)
         .with_context(|| format!("{} must hold a JSON list of token ids, such as [1, 2, 3].", ids.display()))?;
-    let model = Model::load(folder)?;
+    let model = loaded.load()?;
     let mut state = model.new_state();
     let logits = model.forward(&tokens, &mut state, Want::All)?;
     save_logits(&logits, out).with_context(|| format!("Cannot write {}.", out.display()))?;

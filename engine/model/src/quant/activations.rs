@@ -1,0 +1,169 @@
+//! Inputs of a product, quantised to eight bits by groups, in the order in which kernels read them.
+
+use rayon::prelude::*;
+
+use super::{GROUP, PANEL};
+
+/// Rows that a kernel sweeps with one unpacked block: their inputs stay in the second-level cache.
+pub(super) const TILE: usize = 64;
+
+/// Rows `[T, K]` in eight bits: for each tile of rows, group by group, row by row, [`GROUP`] integers.
+#[derive(Clone, Debug)]
+pub struct Activations {
+    rows: usize,
+    groups: usize,
+    /// Rows of a tile; the last tile may hold fewer.
+    tile: usize,
+    integers: Vec<i8>,
+    /// `x = scale * integer`.
+    scales: Vec<f32>,
+    /// Sum of a group's integers.
+    sums: Vec<i32>,
+}
+
+/// One tile: the first `rows` of each `stride` rows are used.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Tile<'a> {
+    pub(super) rows: usize,
+    pub(super) stride: usize,
+    /// `[G, stride, GROUP]`.
+    pub(super) integers: &'a [i8],
+    /// `[G, stride]`.
+    pub(super) scales: &'a [f32],
+    /// `[G, stride]`.
+    pub(super) sums: &'a [i32],
+}
+
+impl Activations {
+    fn zeros(rows: usize, groups: usize) -> Self {
+        let tile = rows.clamp(1, TILE);
+        let slots = rows.div_ceil(tile) * tile * groups;
+        Self { rows, groups, tile, integers: vec![0; slots * GROUP], scales: vec![0.0; slots], sums: vec![0; slots] }
+    }
+
+    /// Quantises rows, `[T, K]`.
+    #[must_use]
+    pub fn quantize(x: &[f32], inputs: usize) -> Self {
+        let rows = x.len() / inputs;
+        Self::from_groups(rows, inputs / GROUP, |row, g, group| {
+            let at = row * inputs + g * GROUP;
+            group.copy_from_slice(&x[at..at + GROUP]);
+        })
+    }
+
+    /// Quantises what a product gave, `[panels, T, PANEL]`.
+    pub(super) fn from_panels(panels: &[f32], rows: usize, inputs: usize) -> Self {
+        Self::from_groups(rows, inputs / GROUP, |row, g, group| {
+            for (half, part) in group.chunks_exact_mut(PANEL).enumerate() {
+                let at = ((g * (GROUP / PANEL) + half) * rows + row) * PANEL;
+                part.copy_from_slice(&panels[at..at + PANEL]);
+            }
+        })
+    }
+
+    fn from_groups(rows: usize, groups: usize, read: impl Fn(usize, usize, &mut [f32; GROUP]) + Sync) -> Self {
+        let mut out = Self::zeros(rows, groups);
+        let tile = out.tile;
+        let slots = tile * groups;
+        let fill = |(t, ((integers, scales), sums)): (usize, ((&mut [i8], &mut [f32]), &mut [i32]))| {
+            for g in 0..groups {
+                for row in 0..tile.min(rows - t * tile) {
+                    let mut values = [0f32; GROUP];
+                    read(t * tile + row, g, &mut values);
+                    let slot = g * tile + row;
+                    let quantized = quantize_group(&values, &mut integers[slot * GROUP..(slot + 1) * GROUP]);
+                    (scales[slot], sums[slot]) = quantized;
+                }
+            }
+        };
+        let tiles = out
+            .integers
+            .par_chunks_mut(slots.max(1) * GROUP)
+            .zip(out.scales.par_chunks_mut(slots.max(1)))
+            .zip(out.sums.par_chunks_mut(slots.max(1)));
+        if rows <= tile {
+            // One row is quantised sooner than a second thread wakes.
+            (out.integers.chunks_mut(slots.max(1) * GROUP))
+                .zip(out.scales.chunks_mut(slots.max(1)))
+                .zip(out.sums.chunks_mut(slots.max(1)))
+                .enumerate()
+                .for_each(fill);
+        } else {
+            tiles.enumerate().for_each(fill);
+        }
+        out
+    }
+
+    /// Some of the rows, in the order named.
+    #[must_use]
+    pub fn gather(&self, rows: &[usize]) -> Self {
+        let mut out = Self::zeros(rows.len(), self.groups);
+        for (to, &from) in rows.iter().enumerate() {
+            for g in 0..self.groups {
+                let (from, to) = (self.slot(from, g), out.slot(to, g));
+                out.integers[to * GROUP..(to + 1) * GROUP]
+                    .copy_from_slice(&self.integers[from * GROUP..(from + 1) * GROUP]);
+                out.scales[to] = self.scales[from];
+                out.sums[to] = self.sums[from];
+            }
+        }
+        out
+    }
+
+    fn slot(&self, row: usize, group: usize) -> usize {
+        (row / self.tile * self.groups + group) * self.tile + row % self.tile
+    }
+
+    /// T.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// K.
+    #[must_use]
+    pub fn inputs(&self) -> usize {
+        self.groups * GROUP
+    }
+
+    /// What the integers of one row stand for, `[K]`.
+    #[must_use]
+    pub fn row(&self, row: usize) -> Vec<f32> {
+        let slots = (0..self.groups).map(|g| self.slot(row, g));
+        let values = slots.flat_map(|slot| {
+            let integers = &self.integers[slot * GROUP..(slot + 1) * GROUP];
+            integers.iter().map(move |q| self.scales[slot] * f32::from(*q))
+        });
+        values.collect()
+    }
+
+    pub(super) fn tiles(&self) -> impl Iterator<Item = Tile<'_>> {
+        let slots = self.tile * self.groups;
+        (0..self.rows.div_ceil(self.tile)).map(move |t| Tile {
+            rows: self.tile.min(self.rows - t * self.tile),
+            stride: self.tile,
+            integers: &self.integers[t * slots * GROUP..(t + 1) * slots * GROUP],
+            scales: &self.scales[t * slots..(t + 1) * slots],
+            sums: &self.sums[t * slots..(t + 1) * slots],
+        })
+    }
+}
+
+/// Scale, and sum of the integers.
+fn quantize_group(values: &[f32; GROUP], integers: &mut [i8]) -> (f32, i32) {
+    crate::layers::kernels::vectorized(|| {
+        let largest = values.iter().fold(0f32, |m, v| m.max(v.abs()));
+        let scale = largest / 127.0;
+        // What is smaller counts as zero: its inverse would overflow.
+        let inverse = if largest > 1e-30 { 127.0 / largest } else { 0.0 };
+        let mut sum = 0i32;
+        for (q, v) in integers.iter_mut().zip(values) {
+            // Adding and taking away this number rounds to the nearest integer; `round` would be a call.
+            const NEAREST: f32 = 12_582_912.0;
+            let rounded = (v * inverse + NEAREST) - NEAREST;
+            *q = rounded as i8;
+            sum += rounded as i32;
+        }
+        (scale, sum)
+    })
+}
