@@ -258,3 +258,23 @@ fn killed_at_twenty_random_moments_of_import_and_reading_nothing_is_lost() {
     }
     assert_eq!(results, tasks, "each task has one result");
 }
+
+#[test]
+fn a_model_is_described_measured_and_written_anew_in_few_bits() {
+    let desk = Desk::new();
+    let (model, out) = (desk.path("model"), desk.path("small"));
+    let made = desk.gives(0, &["model", "convert", "--model", text(&model), "--quantize", "q8_0", "--out", text(&out)]);
+    assert!(made.contains("MB of weights became"), "{made}");
+    desk.gives(1, &["model", "convert", "--model", text(&model), "--quantize", "q8_0", "--out", text(&out)]);
+    desk.gives(2, &["model", "convert", "--model", text(&model), "--quantize", "q3", "--out", text(&desk.path("x"))]);
+    assert!(desk.gives(0, &["model", "info", "--model", text(&out)]).contains("lightning attention"));
+    let bench =
+        desk.gives(0, &["model", "bench", "--model", text(&out), "--lengths", "8,40", "--decode", "2", "--json"]);
+    let bench: Value = serde_json::from_str(&bench).unwrap();
+    let measures = bench["measures"].as_array().unwrap();
+    assert_eq!(measures.iter().map(|m| m["tokens"].as_u64().unwrap()).collect::<Vec<_>>(), [8, 40]);
+    for m in measures {
+        assert!(m["prefill_tokens_s"].as_f64().unwrap() > 0.0 && m["decode_bytes"].as_u64().unwrap() > 0, "{m}");
+    }
+    assert!(bench["machine"]["f32_gflop_s"].as_f64().unwrap() > 0.1);
+}

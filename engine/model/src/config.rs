@@ -313,6 +313,13 @@ impl Config {
         2 * self.active_parameters() + softmax + lightning
     }
 
+    /// The same if every layer had softmax attention, with the projections that it has.
+    #[must_use]
+    pub fn flops_per_token_all_softmax(&self, positions: usize) -> u64 {
+        let attention = self.num_hidden_layers() as u64 * 4 * self.attention_width() as u64 * positions as u64;
+        2 * self.active_parameters() + attention
+    }
+
     fn embedding_parameters(&self) -> u64 {
         let matrices = if self.tie_word_embeddings { 1 } else { 2 };
         (matrices * self.vocab_size * self.hidden_size + self.hidden_size) as u64
@@ -332,6 +339,14 @@ impl Config {
         let rest = experts * 3 * self.intermediate_size * c + self.num_local_experts * c + shared + 2 * c;
         (attention + self.num_hidden_layers() * rest) as u64
     }
+}
+
+/// Floating-point operations of DeepSeek-R1 to read one token after `positions` others, for comparison: two for each of
+/// 37 billion active weights, and in each of 61 layers, for each of 128 heads, 192 multiplications and additions for a
+/// score and 128 for a sum (multi-head latent attention with keys and values written out, as in its paper's prefill).
+#[must_use]
+pub fn deepseek_r1_flops_per_token(positions: usize) -> u64 {
+    2 * 37_000_000_000 + 61 * 128 * 2 * (192 + 128) * positions as u64
 }
 
 /// A value that cannot be.

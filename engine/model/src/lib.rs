@@ -6,6 +6,7 @@
 #![deny(unsafe_code)]
 
 pub mod attention;
+pub mod bench;
 pub mod block;
 pub mod chat;
 pub mod config;

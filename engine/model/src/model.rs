@@ -51,6 +51,7 @@ struct Inner {
     digest: String,
     precision: KvPrecision,
     weights_bytes: u64,
+    bytes_per_token: u64,
     /// Rows `[V, C]`.
     embedding: Embedding,
     blocks: Vec<Block>,
@@ -157,6 +158,12 @@ impl Model {
     #[must_use]
     pub fn weights_bytes(&self) -> u64 {
         self.inner.weights_bytes
+    }
+
+    /// Bytes of weights that one token touches: those of its experts and of everything that all tokens pass.
+    #[must_use]
+    pub fn bytes_per_token(&self) -> u64 {
+        self.inner.bytes_per_token
     }
 
     /// Bytes by which a state grows with each token.

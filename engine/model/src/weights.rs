@@ -130,7 +130,14 @@ impl WeightFiles {
         build: impl FnOnce(&mut Ledger<'_>) -> Result<T, LoadError>,
     ) -> Result<T, LoadError> {
         let parsed = self.shards.iter().map(Shard::parse).collect::<Result<Vec<_>, _>>()?;
-        let mut ledger = Ledger { tensors: HashMap::new(), scheme, bytes: 0, missing: Vec::new(), misfits: Vec::new() };
+        let mut ledger = Ledger {
+            tensors: HashMap::new(),
+            scheme,
+            bytes: 0,
+            expert_bytes: 0,
+            missing: Vec::new(),
+            misfits: Vec::new(),
+        };
         for (shard, tensors) in self.shards.iter().zip(&parsed) {
             for (name, view) in tensors.iter() {
                 self.check_place(name, &shard.path)?;
@@ -197,6 +204,8 @@ pub struct Ledger<'a> {
     scheme: Option<Scheme>,
     /// Bytes of what was taken, in the form in which it is kept.
     bytes: u64,
+    /// Of these, bytes of routed experts.
+    expert_bytes: u64,
     missing: Vec<String>,
     misfits: Vec<Misfit>,
 }
@@ -206,6 +215,19 @@ impl Ledger<'_> {
     #[must_use]
     pub fn bytes(&self) -> u64 {
         self.bytes
+    }
+
+    /// Of these, bytes of routed experts.
+    #[must_use]
+    pub fn expert_bytes(&self) -> u64 {
+        self.expert_bytes
+    }
+
+    fn count(&mut self, name: &str, bytes: i64) {
+        self.bytes = self.bytes.saturating_add_signed(bytes);
+        if name.contains(".experts.") {
+            self.expert_bytes = self.expert_bytes.saturating_add_signed(bytes);
+        }
     }
 
     /// Takes a tensor out, widened to f32. One that is missing or misfit is noted and zeros are given in its place,
@@ -230,7 +252,7 @@ impl Ledger<'_> {
             return self.stand_in(shape); // the model is lost already; do not spend time on copying
         }
         let values = widen(view.dtype(), view.data());
-        self.bytes += size_of_val(values.as_slice()) as u64;
+        self.count(name, size_of_val(values.as_slice()) as i64);
         Ok(Tensor::from_vec(values, shape, &Device::Cpu)?)
     }
 
@@ -246,7 +268,7 @@ impl Ledger<'_> {
         match self.scheme.and_then(|scheme| scheme_of(name, &shape, scheme)) {
             Some(scheme) if self.missing.is_empty() && self.misfits.is_empty() => {
                 let packed = with_values(&weight, |weight| Packed::quantize(weight, shape[1], scheme))?;
-                self.bytes = self.bytes - 4 * weight.elem_count() as u64 + packed.bytes().len() as u64;
+                self.count(name, packed.bytes().len() as i64 - 4 * weight.elem_count() as i64);
                 Ok(Linear::packed(packed))
             }
             _ => Ok(Linear::new(weight)?),
@@ -261,7 +283,7 @@ impl Ledger<'_> {
         let start = (view.data().as_ptr() as usize).checked_sub(map.as_ptr() as usize)?;
         let packed = Packed::mapped(bits, outputs, inputs, map, start..start + view.data().len())?;
         self.tensors.remove(name);
-        self.bytes += packed.bytes().len() as u64;
+        self.count(name, packed.bytes().len() as i64);
         Some(packed)
     }
 

@@ -21,6 +21,7 @@ pub(super) fn inner(
 ) -> Result<Inner, LoadError> {
     let (vocab, hidden) = (config.vocab_size, config.hidden_size);
     let table = linear(ledger, "model.embed_tokens.weight", vocab, hidden)?;
+    let table_bytes = ledger.bytes();
     let blocks = config
         .attention
         .iter()
@@ -33,7 +34,13 @@ pub(super) fn inner(
         None => Embedding::Dense(candle_nn::Embedding::new(table.to_tensor()?, hidden)),
     };
     let head = if config.tie_word_embeddings { table } else { linear(ledger, "lm_head.weight", vocab, hidden)? };
-    Ok(Inner { digest, precision, weights_bytes: ledger.bytes(), embedding, blocks, norm, head, config })
+    let experts = ledger.expert_bytes();
+    let unused = experts - experts * config.num_experts_per_tok as u64 / config.num_local_experts as u64;
+    // Of a table that is not the head as well, one row is read.
+    let unread = if config.tie_word_embeddings { 0 } else { table_bytes };
+    let bytes_per_token = ledger.bytes() - unused - unread;
+    let weights_bytes = ledger.bytes();
+    Ok(Inner { digest, precision, weights_bytes, bytes_per_token, embedding, blocks, norm, head, config })
 }
 
 fn linear(ledger: &mut Ledger<'_>, name: &str, rows: usize, columns: usize) -> Result<Linear, LoadError> {

@@ -34,6 +34,24 @@ pub(super) struct Tile<'a> {
     pub(super) sums: &'a [i32],
 }
 
+/// One tile in the making.
+struct TileMut<'a> {
+    /// Its first row.
+    first: usize,
+    integers: &'a mut [i8],
+    scales: &'a mut [f32],
+    sums: &'a mut [i32],
+}
+
+impl TileMut<'_> {
+    fn quantize(&mut self, row: usize, group: usize, slot: usize, read: impl Fn(usize, usize, &mut [f32; GROUP])) {
+        let mut values = [0f32; GROUP];
+        read(self.first + row, group, &mut values);
+        let integers = &mut self.integers[slot * GROUP..(slot + 1) * GROUP];
+        (self.scales[slot], self.sums[slot]) = quantize_group(&values, integers);
+    }
+}
+
 impl Activations {
     fn zeros(rows: usize, groups: usize) -> Self {
         let tile = rows.clamp(1, TILE);
@@ -63,33 +81,22 @@ impl Activations {
 
     fn from_groups(rows: usize, groups: usize, read: impl Fn(usize, usize, &mut [f32; GROUP]) + Sync) -> Self {
         let mut out = Self::zeros(rows, groups);
-        let tile = out.tile;
-        let slots = tile * groups;
-        let fill = |(t, ((integers, scales), sums)): (usize, ((&mut [i8], &mut [f32]), &mut [i32]))| {
-            for g in 0..groups {
-                for row in 0..tile.min(rows - t * tile) {
-                    let mut values = [0f32; GROUP];
-                    read(t * tile + row, g, &mut values);
-                    let slot = g * tile + row;
-                    let quantized = quantize_group(&values, &mut integers[slot * GROUP..(slot + 1) * GROUP]);
-                    (scales[slot], sums[slot]) = quantized;
-                }
-            }
+        let (tile, slots) = (out.tile, (out.tile * groups).max(1));
+        let tiles: Vec<TileMut<'_>> = (out.integers.chunks_mut(slots * GROUP))
+            .zip(out.scales.chunks_mut(slots))
+            .zip(out.sums.chunks_mut(slots))
+            .enumerate()
+            .map(|(t, ((integers, scales), sums))| TileMut { first: t * tile, integers, scales, sums })
+            .collect();
+        let fill = |mut part: TileMut<'_>| {
+            let used = tile.min(rows - part.first);
+            (0..groups).for_each(|g| (0..used).for_each(|row| part.quantize(row, g, g * tile + row, &read)));
         };
-        let tiles = out
-            .integers
-            .par_chunks_mut(slots.max(1) * GROUP)
-            .zip(out.scales.par_chunks_mut(slots.max(1)))
-            .zip(out.sums.par_chunks_mut(slots.max(1)));
-        if rows <= tile {
-            // One row is quantised sooner than a second thread wakes.
-            (out.integers.chunks_mut(slots.max(1) * GROUP))
-                .zip(out.scales.chunks_mut(slots.max(1)))
-                .zip(out.sums.chunks_mut(slots.max(1)))
-                .enumerate()
-                .for_each(fill);
+        // One tile is quantised sooner than a second thread wakes.
+        if tiles.len() <= 1 {
+            tiles.into_iter().for_each(fill)
         } else {
-            tiles.enumerate().for_each(fill);
+            tiles.into_par_iter().for_each(fill)
         }
         out
     }

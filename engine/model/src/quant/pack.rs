@@ -307,7 +307,13 @@ fn rounded(values: &[f32; GROUP], scale: f32, offset: f32) -> Group {
 
 fn quantized(values: &[f32; GROUP], scale: f32, offset: f32) -> [i8; GROUP] {
     let inverse = if scale == 0.0 { 0.0 } else { 1.0 / scale };
-    values.map(|v| ((v + offset) * inverse).round().clamp(0.0, 15.0) as i8)
+    values.map(|v| nearest((v + offset) * inverse).clamp(0.0, 15.0) as i8)
+}
+
+/// The nearest integer of a small number; `round` would be a call.
+fn nearest(value: f32) -> f32 {
+    const SHIFT: f32 = 12_582_912.0;
+    (value.clamp(-1000.0, 1000.0) + SHIFT) - SHIFT
 }
 
 /// Scale and offset that bring `scale * q - offset` nearest to the values; `None` where all q are equal.

@@ -1,6 +1,6 @@
 //! `lectern model`: look at a model, let it write, and write out its logits for comparison with other engines.
 
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -9,7 +9,9 @@ use std::time::Instant;
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use lectern_engine::generate::locate::folder_card;
+use lectern_model::bench;
 use lectern_model::chat::{ChatTemplate, Role};
+use lectern_model::config::deepseek_r1_flops_per_token;
 use lectern_model::error::LoadError;
 use lectern_model::model::{LoadOptions, Model, Want};
 use lectern_model::quant::Scheme;
@@ -32,6 +34,8 @@ enum What {
         #[command(flatten)]
         model: Loaded,
     },
+    /// Measure how fast the model reads and writes here, beside what this machine can do at most
+    Bench(BenchArgs),
     /// Let the model write on from a prompt
     Generate(GenerateArgs),
     /// Write the model anew with quantised weights, to be mapped from its file instead of copied
@@ -62,11 +66,29 @@ enum What {
     },
 }
 
+#[derive(Debug, Args)]
+struct BenchArgs {
+    #[command(flatten)]
+    model: Loaded,
+    /// Tokens to read, one measurement for each
+    #[arg(long, value_delimiter = ',', default_value = "128,512,2048")]
+    lengths: Vec<usize>,
+    /// Tokens to write after each
+    #[arg(long, default_value_t = 32)]
+    decode: usize,
+    /// Keep keys and values in 32 bits instead of 16
+    #[arg(long)]
+    full_state: bool,
+    /// Print JSON for programs
+    #[arg(long)]
+    json: bool,
+}
+
 /// A model and how it is loaded.
 #[derive(Debug, Args)]
 struct Loaded {
     /// Folder of the model
-    #[arg(long = "model", value_name = "DIR")]
+    #[arg(id = "model", long, value_name = "DIR")]
     folder: PathBuf,
     /// Quantise weights that are in floating point: q8_0, q4_k or q4_0
     #[arg(long, value_parser = scheme)]
@@ -75,7 +97,11 @@ struct Loaded {
 
 impl Loaded {
     fn load(&self) -> Result<Model, LoadError> {
-        Model::load_with(&self.folder, LoadOptions { quantize: self.quantize, ..LoadOptions::default() })
+        self.load_keeping(KvPrecision::F32)
+    }
+
+    fn load_keeping(&self, keys_and_values: KvPrecision) -> Result<Model, LoadError> {
+        Model::load_with(&self.folder, LoadOptions { quantize: self.quantize, keys_and_values })
     }
 }
 
@@ -127,6 +153,7 @@ struct GenerateArgs {
 pub(crate) fn run(args: ModelArgs) -> anyhow::Result<ExitCode> {
     match args.what {
         What::Info { model } => info(&model)?,
+        What::Bench(args) => bench(&args)?,
         What::Generate(args) => generate(&args)?,
         What::Convert { model, quantize, out, file_mb } => convert(&model, quantize, &out, file_mb)?,
         What::Logits { model, ids, out } => logits(&model, &ids, &out)?,
@@ -160,6 +187,15 @@ fn info(loaded: &Loaded) -> anyhow::Result<()> {
     writeln!(out, "context         {} tokens", card.context_length.unwrap_or(usize::MAX).min(config.context_length))?;
     let (fixed, per_token) = (config.state_bytes_fixed(), config.state_bytes_per_token(KvPrecision::F16));
     writeln!(out, "state           {fixed} bytes and {per_token} per token")?;
+    let at = 100_000;
+    let billions = |flops: u64| flops as f64 / 1e9;
+    writeln!(
+        out,
+        "work            {:.2} GFLOP for a token after {at}; {:.2} if all layers were softmax; DeepSeek-R1 {:.0}",
+        billions(config.flops_per_token(at)),
+        billions(config.flops_per_token_all_softmax(at)),
+        billions(deepseek_r1_flops_per_token(at))
+    )?;
     writeln!(out, "vocabulary      {} ids, {} rows", tokenizer.vocab_len(), config.vocab_size)?;
     writeln!(out, "ends of a turn  {:?}", tokenizer.eos_ids())?;
     writeln!(out, "chat template   {}", template(folder)?.name())?;
@@ -171,6 +207,67 @@ fn info(loaded: &Loaded) -> anyhow::Result<()> {
         )?;
     }
     Ok(())
+}
+
+fn bench(args: &BenchArgs) -> anyhow::Result<()> {
+    let precision = if args.full_state { KvPrecision::F32 } else { KvPrecision::F16 };
+    let started = Instant::now();
+    let model = args.model.load_keeping(precision)?;
+    let load_s = started.elapsed().as_secs_f64();
+    let ceilings = bench::ceilings();
+    let folder = tempfile::tempdir().context("Cannot make a temporary folder.")?;
+    let mut measures = Vec::new();
+    for &tokens in &args.lengths {
+        let mut said = |done: usize| {
+            if !args.json && std::io::stderr().is_terminal() {
+                eprint!("\r{done} of {tokens} tokens read");
+            }
+            ControlFlow::Continue(())
+        };
+        measures.push(bench::measure(&model, &ceilings, tokens, args.decode, folder.path(), &mut said)?);
+    }
+    let peak = peak_memory();
+    if args.json {
+        let report = serde_json::json!({ "digest": model.digest(), "parameters": model.parameters(),
+            "weights_bytes": model.weights_bytes(), "load_s": load_s, "machine": ceilings, "measures": measures,
+            "peak_memory_bytes": peak });
+        out!("{report:#}");
+        return Ok(());
+    }
+    out!(
+        "\nkernel {}, {} threads; this machine reads {:.1} GB/s and makes {:.0} GFLOP/s in f32",
+        ceilings.kernel,
+        ceilings.threads,
+        ceilings.read_gb_s,
+        ceilings.f32_gflop_s
+    );
+    out!("{:.1} MB of weights, loaded in {load_s:.2} s", model.weights_bytes() as f64 / 1e6);
+    out!(" tokens  read/s  of f32  written/s  MB a token  of memory  state MB  save s  reopen s");
+    for m in &measures {
+        out!(
+            "{:7} {:7.0} {:6.0}% {:10.1} {:11.1} {:9.0}% {:9.1} {:7.2} {:9.2}",
+            m.tokens,
+            m.prefill_tokens_s,
+            100.0 * m.prefill_share_of_f32,
+            m.decode_tokens_s,
+            m.decode_bytes as f64 / 1e6,
+            100.0 * m.decode_share_of_memory,
+            m.state_bytes as f64 / 1e6,
+            m.save_s,
+            m.restore_s
+        );
+    }
+    if let Some(bytes) = peak {
+        out!("peak memory {:.0} MB", bytes as f64 / 1e6);
+    }
+    Ok(())
+}
+
+/// Most memory this process has held, where the system says so.
+fn peak_memory() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:"))?;
+    line.split_whitespace().next()?.parse::<u64>().ok().map(|kb| kb * 1024)
 }
 
 fn generate(args: &GenerateArgs) -> anyhow::Result<()> {

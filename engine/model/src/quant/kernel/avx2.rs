@@ -43,6 +43,7 @@ pub(super) unsafe fn panel(bits: Bits, panel: &[u8], tile: Tile<'_>, out: &mut [
 ///
 /// # Safety
 /// `block` has 16 bytes from `at` on.
+#[inline]
 #[target_feature(enable = "avx2,f16c")]
 unsafe fn factors(block: &[u8], at: usize) -> __m256 {
     // SAFETY: promised by the caller; the load needs no alignment.
@@ -52,11 +53,12 @@ unsafe fn factors(block: &[u8], at: usize) -> __m256 {
 /// Four neighbouring inputs of a row, in every lane.
 ///
 /// # Safety
-/// 4 bytes can be read at `x + 4 * step`.
+/// 4 bytes can be read at `x + 4 * STEP`.
+#[inline]
 #[target_feature(enable = "avx2")]
-unsafe fn inputs(x: *const i8, step: usize) -> __m256i {
+unsafe fn inputs<const STEP: usize>(x: *const i8) -> __m256i {
     // SAFETY: promised by the caller.
-    _mm256_set1_epi32(unsafe { x.add(step * LANE).cast::<i32>().read_unaligned() })
+    _mm256_set1_epi32(unsafe { x.add(STEP * LANE).cast::<i32>().read_unaligned() })
 }
 
 #[target_feature(enable = "avx2,fma,f16c")]
@@ -74,16 +76,21 @@ unsafe fn four(block: &[u8], half: usize, tile: Tile<'_>, g: usize, out: &mut [f
             weights[step] = _mm256_and_si256(both, low);
             weights[step + STEPS / 2] = _mm256_and_si256(_mm256_srli_epi16(both, 4), low);
         }
+        let [w0, w1, w2, w3, w4, w5, w6, w7] = weights;
         let scales = factors(block, integers + half * HALF * 2);
         let offsets = factors(block, integers + (PANEL + half * HALF) * 2);
         for row in 0..tile.rows {
             let slot = g * tile.stride + row;
             let x = tile.integers.as_ptr().add(slot * GROUP);
-            let mut sums = _mm256_maddubs_epi16(weights[0], inputs(x, 0));
-            for (step, w) in weights.iter().enumerate().skip(1) {
-                sums = _mm256_add_epi16(sums, _mm256_maddubs_epi16(*w, inputs(x, step)));
-            }
-            let dots = _mm256_cvtepi32_ps(_mm256_madd_epi16(sums, ones));
+            let (mut even, mut odd) =
+                (_mm256_maddubs_epi16(w0, inputs::<0>(x)), _mm256_maddubs_epi16(w1, inputs::<1>(x)));
+            even = _mm256_add_epi16(even, _mm256_maddubs_epi16(w2, inputs::<2>(x)));
+            odd = _mm256_add_epi16(odd, _mm256_maddubs_epi16(w3, inputs::<3>(x)));
+            even = _mm256_add_epi16(even, _mm256_maddubs_epi16(w4, inputs::<4>(x)));
+            odd = _mm256_add_epi16(odd, _mm256_maddubs_epi16(w5, inputs::<5>(x)));
+            even = _mm256_add_epi16(even, _mm256_maddubs_epi16(w6, inputs::<6>(x)));
+            odd = _mm256_add_epi16(odd, _mm256_maddubs_epi16(w7, inputs::<7>(x)));
+            let dots = _mm256_cvtepi32_ps(_mm256_madd_epi16(_mm256_add_epi16(even, odd), ones));
             let scale = *tile.scales.get_unchecked(slot);
             let sum = scale * *tile.sums.get_unchecked(slot) as f32;
             let to = out.as_mut_ptr().add(row * PANEL + half * HALF);
@@ -95,32 +102,49 @@ unsafe fn four(block: &[u8], half: usize, tile: Tile<'_>, g: usize, out: &mut [f
 
 #[target_feature(enable = "avx2,fma,f16c")]
 unsafe fn eight(block: &[u8], half: usize, tile: Tile<'_>, g: usize, out: &mut [f32]) {
-    let ones = _mm256_set1_epi16(1);
     // SAFETY: the integers of a block are 8 steps of 64 bytes, of which each half is 32; the scales are 32 bytes behind
     // them, of which each half is 16. Rows and `out` as in `four`.
     unsafe {
         let scales = factors(block, Bits::Eight.integers() + half * HALF * 2);
         // In two rounds, so that the weights and their magnitudes stay in registers.
-        for round in 0..2 {
-            let mut weights = [_mm256_setzero_si256(); STEPS / 2];
-            for (i, w) in weights.iter_mut().enumerate() {
-                let step = round * STEPS / 2 + i;
-                *w = _mm256_loadu_si256(block.as_ptr().add(step * STEP + half * HALF * LANE).cast());
-            }
-            let sizes = weights.map(|w| _mm256_abs_epi8(w));
-            for row in 0..tile.rows {
-                let slot = g * tile.stride + row;
-                let x = tile.integers.as_ptr().add(slot * GROUP);
-                let mut sums = _mm256_setzero_si256();
-                for (i, (w, size)) in weights.iter().zip(sizes).enumerate() {
-                    // |w| times x with the sign of w: a pair is at most 2 * 127 * 127 < 2^15.
-                    let signed = _mm256_sign_epi8(inputs(x, round * STEPS / 2 + i), *w);
-                    sums = _mm256_add_epi32(sums, _mm256_madd_epi16(_mm256_maddubs_epi16(size, signed), ones));
-                }
-                let scale = _mm256_mul_ps(scales, _mm256_set1_ps(*tile.scales.get_unchecked(slot)));
-                let to = out.as_mut_ptr().add(row * PANEL + half * HALF);
-                _mm256_storeu_ps(to, _mm256_fmadd_ps(_mm256_cvtepi32_ps(sums), scale, _mm256_loadu_ps(to)));
-            }
+        eight_round::<0, 1, 2, 3>(block, half, scales, tile, g, out);
+        eight_round::<4, 5, 6, 7>(block, half, scales, tile, g, out);
+    }
+}
+
+/// Four steps of a group of eight-bit weights.
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c")]
+unsafe fn eight_round<const A: usize, const B: usize, const C: usize, const D: usize>(
+    block: &[u8],
+    half: usize,
+    scales: __m256,
+    tile: Tile<'_>,
+    g: usize,
+    out: &mut [f32],
+) {
+    let ones = _mm256_set1_epi16(1);
+    // SAFETY: as in `eight`, whose pieces these are.
+    unsafe {
+        let [wa, wb, wc, wd] =
+            [A, B, C, D].map(|step| _mm256_loadu_si256(block.as_ptr().add(step * STEP + half * HALF * LANE).cast()));
+        let (sa, sb, sc, sd) = (_mm256_abs_epi8(wa), _mm256_abs_epi8(wb), _mm256_abs_epi8(wc), _mm256_abs_epi8(wd));
+        for row in 0..tile.rows {
+            let slot = g * tile.stride + row;
+            let x = tile.integers.as_ptr().add(slot * GROUP);
+            // |w| times x with the sign of w: a pair is at most 2 * 127 * 127 < 2^15.
+            let a = _mm256_maddubs_epi16(sa, _mm256_sign_epi8(inputs::<A>(x), wa));
+            let b = _mm256_maddubs_epi16(sb, _mm256_sign_epi8(inputs::<B>(x), wb));
+            let c = _mm256_maddubs_epi16(sc, _mm256_sign_epi8(inputs::<C>(x), wc));
+            let d = _mm256_maddubs_epi16(sd, _mm256_sign_epi8(inputs::<D>(x), wd));
+            let (ab, cd) = (
+                _mm256_add_epi32(_mm256_madd_epi16(a, ones), _mm256_madd_epi16(b, ones)),
+                _mm256_add_epi32(_mm256_madd_epi16(c, ones), _mm256_madd_epi16(d, ones)),
+            );
+            let dots = _mm256_cvtepi32_ps(_mm256_add_epi32(ab, cd));
+            let scale = _mm256_mul_ps(scales, _mm256_set1_ps(*tile.scales.get_unchecked(slot)));
+            let to = out.as_mut_ptr().add(row * PANEL + half * HALF);
+            _mm256_storeu_ps(to, _mm256_fmadd_ps(dots, scale, _mm256_loadu_ps(to)));
         }
     }
 }

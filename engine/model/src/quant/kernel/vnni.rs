@@ -65,6 +65,7 @@ pub(super) unsafe fn panel(bits: Bits, panel: &[u8], tile: Tile<'_>, out: &mut [
 ///
 /// # Safety
 /// `block` has 32 bytes from `at` on.
+#[inline]
 #[target_feature(enable = "avx512f")]
 unsafe fn factors(block: &[u8], at: usize) -> __m512 {
     // SAFETY: promised by the caller; the load needs no alignment.
@@ -75,6 +76,7 @@ unsafe fn factors(block: &[u8], at: usize) -> __m512 {
 ///
 /// # Safety
 /// 4 bytes can be read at `x + 4 * step`.
+#[inline]
 #[target_feature(enable = "avx512f")]
 unsafe fn inputs(x: *const i8, step: usize) -> __m512i {
     // SAFETY: promised by the caller.
@@ -83,6 +85,7 @@ unsafe fn inputs(x: *const i8, step: usize) -> __m512i {
 
 /// # Safety
 /// `block` begins with 256 bytes of integers.
+#[inline]
 #[target_feature(enable = "avx512f,avx512bw")]
 unsafe fn unpacked(block: &[u8]) -> [__m512i; STEPS] {
     let low = _mm512_set1_epi8(15);
@@ -98,6 +101,7 @@ unsafe fn unpacked(block: &[u8]) -> [__m512i; STEPS] {
 
 /// # Safety
 /// `block` begins with 512 bytes of integers.
+#[inline]
 #[target_feature(enable = "avx512f,avx512bw")]
 unsafe fn shifted(block: &[u8]) -> [__m512i; STEPS] {
     let sign = _mm512_set1_epi8(-128);

@@ -1,4 +1,4 @@
-//! Compares quantised products with candle's own on the same shapes in one run: `products [ROWS]...`.
+//! Compares quantised products with candle's own on the same shapes in one run: `quantized_products [ROWS]...`.
 //!
 //! Prints the best of several rounds, ours and candle's in turn, as products (multiply and add) a second.
 
