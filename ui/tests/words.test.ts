@@ -26,6 +26,8 @@ describe("statuses", () => {
   });
   it("lines: four statuses, none of them good but one", () => {
     expect(["verified", "fuzzy", "unsupported", "not_found"].map((s) => claimStatus(s).tone)).toEqual(["good", "warn", "bad", "quiet"]);
+    expect(claimStatus("verified", 1).tone).toBe("warn");
+    expect(claimStatus("not_found", 2)).toEqual(claimStatus("not_found"));
   });
 });
 

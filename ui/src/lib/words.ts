@@ -48,9 +48,11 @@ const CLAIM: Record<string, Said> = {
   not_found: { label: "Not found", tone: "quiet", meaning: "The model says that the document does not have this." },
 };
 
-/** A line's status in words. */
-export function claimStatus(status: string): Said {
-  return CLAIM[status] ?? { label: status, tone: "quiet", meaning: status };
+/** How a line stands. A located quote against which `doubts` cross-checks speak is there, but no reason for green. */
+export function claimStatus(status: string, doubts = 0): Said {
+  const said = CLAIM[status] ?? { label: status, tone: "quiet", meaning: status };
+  if (doubts === 0 || said.tone !== "good") return said;
+  return { label: `${said.label}, check it`, tone: "warn", meaning: "The words stand in the document; a cross-check doubts that they answer this." };
 }
 
 const FORMATS: Record<string, string> = {
