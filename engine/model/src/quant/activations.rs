@@ -102,6 +102,9 @@ impl Activations {
     }
 
     /// Some of the rows, in the order named.
+    ///
+    /// # Panics
+    /// A row is not there.
     #[must_use]
     pub fn gather(&self, rows: &[usize]) -> Self {
         let mut out = Self::zeros(rows.len(), self.groups);

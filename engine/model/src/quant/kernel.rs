@@ -92,6 +92,7 @@ impl Kernel {
     /// blocks as the tile has groups.
     pub(super) fn panel(self, bits: Bits, panel: &[u8], tile: Tile<'_>, out: &mut [f32]) {
         let groups = tile.scales.len() / tile.stride;
+        // What follows reads and writes through pointers: nothing but these sizes keeps it inside.
         assert!(
             panel.len() == groups * bits.block()
                 && tile.rows <= tile.stride

@@ -117,7 +117,10 @@ impl Packed {
         inputs > 0 && inputs.is_multiple_of(GROUP)
     }
 
-    /// Quantises `weight`, `[N, K]` with K a multiple of [`GROUP`].
+    /// Quantises `weight`, `[N, K]` with K a multiple of [`GROUP`] (see [`Packed::fits`]).
+    ///
+    /// # Panics
+    /// K is 0.
     #[must_use]
     pub fn quantize(weight: &[f32], inputs: usize, scheme: Scheme) -> Packed {
         let outputs = weight.len() / inputs;
@@ -201,6 +204,9 @@ impl Packed {
     }
 
     /// The weights of one output, `[K]`, widened.
+    ///
+    /// # Panics
+    /// There is no such output.
     #[must_use]
     pub fn row(&self, output: usize) -> Vec<f32> {
         let blocks = self.panel(output / PANEL).chunks_exact(self.bits.block());

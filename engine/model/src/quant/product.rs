@@ -84,6 +84,9 @@ fn run(jobs: Vec<Job<'_>>) {
 }
 
 /// `x W^T`: `[T, K]` and `[N, K]` to `[T, N]`.
+///
+/// # Panics
+/// The two differ in K; [`crate::layers::Linear`] refuses that with an error.
 #[must_use]
 pub fn multiply(x: &Activations, weights: &Packed) -> Vec<f32> {
     let rows = x.rows();
@@ -139,6 +142,9 @@ impl Expert {
 /// A mixture: each token's output is the sum of those of its experts, weighted.
 ///
 /// `x`: `[T, C]`; `chosen[e]`: tokens and weights of expert e; the result is `[T, C]`.
+///
+/// # Panics
+/// The experts are of another C, or a token is not in `x`; the loader and the router keep both.
 #[must_use]
 pub fn experts(x: &Activations, experts: &[Expert], chosen: &[Vec<(usize, f32)>]) -> Vec<f32> {
     let used: Vec<(&Expert, &Vec<(usize, f32)>)> = experts.iter().zip(chosen).filter(|(_, c)| !c.is_empty()).collect();
