@@ -8,7 +8,7 @@ use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tempfile::TempDir;
 
 const LEASE: &str = "LEASE\n\nThe monthly rent is EUR 1,500 and it is due in advance.\n\nDanish law governs this lease in all respects.\n";
@@ -226,7 +226,7 @@ fn a_reader_that_goes_away_ends_the_program_quietly() {
 #[test]
 fn killed_at_twenty_random_moments_of_import_and_reading_nothing_is_lost() {
     let desk = Desk::new();
-    let mut random = u64::from(Instant::now().elapsed().subsec_nanos()) ^ u64::from(std::process::id());
+    let mut random = u64::from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().subsec_nanos());
     let mut killed = 0;
     for round in 0..10 {
         let name = format!("lease-{round}.txt");

@@ -43,17 +43,15 @@ fn sample(name: &str) -> String {
     path.unwrap_or_else(|e| panic!("the sample {name} is missing: {e}")).display().to_string()
 }
 
-/// The interim model, or the one that the environment names.
-fn model() -> PathBuf {
-    std::env::var_os("LECTERN_MODEL").map_or_else(|| root().join("engine/model/weights/interim"), PathBuf::from)
+/// What the environment names, or its usual place below the root.
+fn named(variable: &str, usual: &str) -> PathBuf {
+    std::env::var_os(variable).map_or_else(|| root().join(usual), PathBuf::from)
 }
 
 /// Starts WebKit's driver with a library of its own, for windows that work with that model.
 fn driver(model: &Path) -> Driver {
     let library = tempfile::tempdir().expect("a temporary folder");
     let port = TcpListener::bind("127.0.0.1:0").and_then(|l| l.local_addr()).expect("a free port").port();
-    let pdfium =
-        std::env::var_os("LECTERN_PDFIUM").map_or_else(|| root().join("vendor/pdfium/libpdfium.so"), PathBuf::from);
     let process = Command::new("WebKitWebDriver")
         .arg(format!("--port={port}"))
         .env("TAURI_WEBVIEW_AUTOMATION", "true")
@@ -63,7 +61,7 @@ fn driver(model: &Path) -> Driver {
         // of a page at rest wait for a frame that never comes. Xvfb has no such drivers.
         .env("WEBKIT_DISABLE_DMABUF_RENDERER", "0")
         .env("LECTERN_LIBRARY", library.path())
-        .env("LECTERN_PDFIUM", pdfium)
+        .env("LECTERN_PDFIUM", named("LECTERN_PDFIUM", "vendor/pdfium/libpdfium.so"))
         .env("LECTERN_MODEL", model)
         .stdout(Stdio::null())
         .stderr(Stdio::null())
@@ -129,7 +127,7 @@ impl Window {
     }
 
     async fn picture(&self, name: &str) {
-        let folder = std::env::var_os("LECTERN_ARTIFACTS").map_or_else(|| root().join("target/e2e"), PathBuf::from);
+        let folder = named("LECTERN_ARTIFACTS", "target/e2e");
         std::fs::create_dir_all(&folder).expect("the folder for screenshots can be made");
         // What was just asked for is drawn a moment later.
         tokio::time::sleep(Duration::from_millis(700)).await;
@@ -168,7 +166,7 @@ const WORDS_UNDER_THE_MARK: &str = "
 #[tokio::test]
 #[ignore = "needs a display; ./dev test runs it under Xvfb"]
 async fn a_contract_is_imported_its_fields_found_and_a_citation_shown_on_its_page() {
-    let driver = driver(&model());
+    let driver = driver(&named("LECTERN_MODEL", "engine/model/weights/interim"));
     let window = Window::open(&driver).await;
     window.theme("light").await;
     window.find("[data-testid=import]").await;

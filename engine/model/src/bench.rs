@@ -12,12 +12,15 @@ use serde::Serialize;
 use crate::error::{ModelError, StateError};
 use crate::model::{Model, Want};
 use crate::quant::Kernel;
+use crate::session::{Session, SessionError};
 use crate::state::{State, StateIdentity};
 
 /// Bytes read to measure memory: far more than any cache holds.
 const READ_BYTES: usize = 512 << 20;
 /// Rounds of the f32 loop in each thread.
 const ROUNDS: usize = 2_000_000;
+/// Independent sums of one thread: enough to hide the latency of fused operations.
+const SUMS: usize = 10;
 
 /// What a machine can do at most.
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -58,15 +61,15 @@ pub struct Measure {
 /// Why nothing was measured.
 #[derive(Debug, thiserror::Error)]
 pub enum BenchError {
+    /// Reading failed, or the caller asked to stop.
+    #[error(transparent)]
+    Session(#[from] SessionError),
     /// The model failed.
     #[error(transparent)]
     Model(#[from] ModelError),
     /// A state could not be saved or restored.
     #[error(transparent)]
     State(#[from] StateError),
-    /// The caller asked to stop.
-    #[error("stopped")]
-    Stopped,
 }
 
 /// Measures the machine; takes about a second.
@@ -89,9 +92,6 @@ pub fn ceilings() -> Ceilings {
         f32_gflop_s: flops / busy / 1e9,
     }
 }
-
-/// Independent sums of one thread: enough to hide the latency of fused operations.
-const SUMS: usize = 10;
 
 /// A loop of fused multiplications and additions in registers: a sum that keeps it alive, and the values of one vector.
 fn fused(seed: f32) -> (f32, usize) {
@@ -132,17 +132,11 @@ pub fn measure(
     // Spread over the vocabulary, so that no row of a table stays in a cache that real text would not keep there.
     let token = |i: usize| (i as u64 * 2_654_435_761 % vocabulary) as u32;
     let prompt: Vec<u32> = (0..tokens).map(token).collect();
-    let mut state = model.new_state();
+    let mut session = Session::new(model);
     let started = Instant::now();
-    let steps = prompt.chunks(512);
-    let last = steps.len();
-    for (i, step) in steps.enumerate() {
-        model.forward(step, &mut state, if i + 1 == last { Want::Last } else { Want::None })?;
-        if progress(state.positions()).is_break() {
-            return Err(BenchError::Stopped);
-        }
-    }
+    session.feed(&prompt, &mut |_, done| progress(done))?;
     let reading = started.elapsed().as_secs_f64();
+    let mut state = session.into_state();
     let (save_s, restore_s) = state_on_disk(model, &state, &prompt, folder)?;
     let started = Instant::now();
     for i in 0..decode {

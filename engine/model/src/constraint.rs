@@ -66,8 +66,8 @@ pub struct Constraints {
     source: QuoteSource,
 }
 
-/// A tokenizer as the automata see it.
-struct Vocabulary {
+/// A tokenizer as the automata see it: made once for a model, used for all its documents.
+pub struct Vocabulary {
     factory: ParserFactory,
     env: TokEnv,
     tokenizer: Tokenizer,
@@ -97,12 +97,10 @@ impl std::fmt::Debug for Constraint {
 }
 
 impl Constraints {
-    /// Constraints over `document` for a model with that tokenizer.
-    ///
-    /// # Errors
-    /// `Grammar`: llguidance cannot use the tokenizer.
-    pub fn new(tokenizer: &Tokenizer, document: &str) -> Result<Self, ConstraintError> {
-        Ok(Self { vocabulary: Arc::new(Vocabulary::new(tokenizer)?), source: QuoteSource::new(document) })
+    /// Constraints over `document` for a model with that vocabulary.
+    #[must_use]
+    pub fn new(vocabulary: &Arc<Vocabulary>, document: &str) -> Self {
+        Self { vocabulary: Arc::clone(vocabulary), source: QuoteSource::new(document) }
     }
 
     /// The constraint for `schema`, at its start.
@@ -136,7 +134,7 @@ impl Constraint {
     /// usual way to write both.
     pub fn forced(&mut self) -> Vec<u32> {
         let bytes = if self.quotes.in_quote() { self.forced_in_quote() } else { self.matcher.compute_ff_bytes() };
-        let pushed = bytes.iter().take_while(|byte| self.quotes.push(**byte)).count();
+        let pushed = self.quotes.push_all(&bytes);
         let ends = self.quotes.is_closed();
         self.quotes.pop(pushed);
         let whole = std::str::from_utf8(&bytes).map_or_else(|e| e.valid_up_to(), str::len);
@@ -178,8 +176,8 @@ impl Constraint {
             trie.add_bias(&mut self.quotes, &mut own, &[]);
             set.and(&own);
         } else {
-            for token in vocabulary.marks.iter().filter(|t| set.is_allowed(**t)).copied().collect::<Vec<_>>() {
-                if !self.follows(vocabulary.tokenizer.bytes_of(token)) {
+            for &token in &vocabulary.marks {
+                if set.is_allowed(token) && !self.follows(vocabulary.tokenizer.bytes_of(token)) {
                     set.disallow_token(token);
                 }
             }
@@ -203,7 +201,7 @@ impl Constraint {
             self.ended |= ends;
             return if ends { Ok(()) } else { Err(ConstraintError::Forbidden { token }) };
         }
-        let taken = bytes.iter().take_while(|byte| self.quotes.push(**byte)).count();
+        let taken = self.quotes.push_all(bytes);
         let fits = taken == bytes.len() && self.matcher.try_consume_tokens(&[token]).map_err(grammar)? == 1;
         if !fits {
             self.quotes.pop(taken);
@@ -226,14 +224,18 @@ impl Constraint {
 
     /// Whether the quotes allow `bytes`; leaves them as they were.
     fn follows(&mut self, bytes: &[u8]) -> bool {
-        let taken = bytes.iter().take_while(|byte| self.quotes.push(**byte)).count();
+        let taken = self.quotes.push_all(bytes);
         self.quotes.pop(taken);
         taken == bytes.len()
     }
 }
 
 impl Vocabulary {
-    fn new(tokenizer: &Tokenizer) -> Result<Self, ConstraintError> {
+    /// From the model's tokenizer.
+    ///
+    /// # Errors
+    /// `Grammar`: llguidance cannot use it.
+    pub fn new(tokenizer: &Tokenizer) -> Result<Self, ConstraintError> {
         let eos = tokenizer.eos_ids().first().copied().unwrap_or(0);
         let info = TokRxInfo::new(tokenizer.vocab_len() as u32, eos);
         let trie = TokTrie::from(&info, tokenizer.token_bytes());

@@ -5,14 +5,13 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use safetensors::{Dtype, View};
 
 use crate::config::Config;
 use crate::error::{ConfigError, LoadError};
 use crate::quant::{Packed, Scheme};
-use crate::weights::{INDEX, SINGLE, WeightFiles, packed_shape, scheme_of, widen};
+use crate::weights::{INDEX, SINGLE, WeightFiles, is_float, packed_shape, scheme_of, widen};
 
 /// Why a model was not converted.
 #[derive(Debug, thiserror::Error)]
@@ -56,7 +55,6 @@ struct Tensor<'a> {
     view: safetensors::tensor::TensorView<'a>,
     scheme: Option<Scheme>,
     shape: Vec<usize>,
-    written: &'a AtomicUsize,
 }
 
 impl View for &Tensor<'_> {
@@ -69,7 +67,6 @@ impl View for &Tensor<'_> {
     }
 
     fn data(&self) -> Cow<'_, [u8]> {
-        self.written.fetch_add(1, Ordering::Relaxed);
         let inputs = self.view.shape().last().copied().unwrap_or(0);
         match self.scheme {
             None => Cow::Borrowed(self.view.data()),
@@ -128,17 +125,15 @@ fn write(
     copy_rest(from, to)?;
     let files = WeightFiles::open(from)?;
     let views = files.views()?;
-    let written = AtomicUsize::new(0);
     let tensors: BTreeMap<&String, Tensor<'_>> = views
         .iter()
         .map(|(name, view)| {
-            let float = matches!(view.dtype(), Dtype::F32 | Dtype::F16 | Dtype::BF16);
-            let chosen = if float { scheme_of(name, view.shape(), scheme) } else { None };
+            let chosen = scheme_of(name, view.shape(), scheme).filter(|_| is_float(view.dtype()));
             let shape = match (chosen, view.shape()) {
                 (Some(chosen), &[outputs, inputs]) => packed_shape(chosen.bits(), outputs, inputs).to_vec(),
                 (_, shape) => shape.to_vec(),
             };
-            (name, Tensor { view: view.clone(), scheme: chosen, shape, written: &written })
+            (name, Tensor { view: view.clone(), scheme: chosen, shape })
         })
         .collect();
     let groups = grouped(&tensors, file_bytes);
@@ -151,8 +146,8 @@ fn write(
         let path = to.join(&name);
         let data = group.iter().filter_map(|n| tensors.get(n).map(|t| (n.as_str(), t)));
         safetensors::serialize_to_file(data, None, &path).map_err(|e| failed(&path, e))?;
-        group.iter().for_each(|n| drop(places.insert((*n).clone(), name.clone())));
-        progress(written.load(Ordering::Relaxed), tensors.len());
+        places.extend(group.iter().map(|n| ((*n).clone(), name.clone())));
+        progress(places.len(), tensors.len());
     }
     let bytes_after = tensors.values().map(|t| (&t).data_len() as u64).sum();
     if groups.len() > 1 {

@@ -6,7 +6,7 @@ use std::cell::RefCell;
 
 use candle_core::{CpuStorage, Device, InplaceOp1, Layout, Module, Result, Storage, Tensor};
 
-use crate::quant::{Activations, Expert, Packed, multiply};
+use crate::quant::{Activations, Expert, Packed, experts, multiply};
 
 /// Rows up to which reading each weight once beats a blocked matrix product.
 const FEW_ROWS: usize = 6;
@@ -96,25 +96,20 @@ impl Linear {
         }
     }
 
-    /// The weight in f32, `[N, K]`; shared with this map where it is not quantised.
-    ///
-    /// # Errors
-    /// The numeric library refused.
-    pub fn to_tensor(&self) -> Result<Tensor> {
-        match &self.weight {
-            Weight::Dense { weight, .. } => Ok(weight.clone()),
-            Weight::Packed(packed) => {
-                let values = (0..self.columns).flat_map(|n| packed.row(n)).collect();
-                Tensor::from_vec(values, (self.columns, self.inner), &Device::Cpu)
-            }
-        }
-    }
-
     /// `[T, K]` to `[T, N]`.
     ///
     /// # Errors
     /// `x` has another shape.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        self.forward_sharing(x, &mut None)
+    }
+
+    /// [`Linear::forward`] for one of several maps of the same `x`: `rounded` is `x` in eight bits once a quantised map
+    /// has asked for it.
+    ///
+    /// # Errors
+    /// `x` has another shape.
+    pub fn forward_sharing(&self, x: &Tensor, rounded: &mut Option<Activations>) -> Result<Tensor> {
         let (rows, inner) = x.dims2()?;
         if inner != self.inner {
             candle_core::bail!("a linear map of {} inputs was given {inner}", self.inner);
@@ -126,30 +121,38 @@ impl Linear {
                 with_values(x, |x| with_values(weight, |weight| kernels::few_rows(x, weight, inner, &mut out)))??;
                 out
             }
-            Weight::Packed(weight) => with_values(x, |x| multiply(&Activations::quantize(x, inner), weight))?,
+            Weight::Packed(weight) => {
+                let x = match rounded.take() {
+                    Some(known) => known,
+                    None => with_values(x, |x| Activations::quantize(x, inner))?,
+                };
+                multiply(rounded.insert(x), weight)
+            }
         };
         Tensor::from_vec(out, (rows, self.columns), x.device())
     }
 }
 
-/// Rows of a table, `[V, C]`.
+/// Looks rows of a table `[V, C]` up. The table may be the head as well.
 #[derive(Clone, Debug)]
-pub enum Embedding {
-    /// In f32.
-    Dense(candle_nn::Embedding),
-    /// In few bits.
-    Packed(Packed),
-}
+pub struct Embedding(Linear);
 
 impl Embedding {
+    /// From its table.
+    #[must_use]
+    pub fn new(table: Linear) -> Embedding {
+        Embedding(table)
+    }
+
     /// `[T, C]`.
     ///
     /// # Errors
     /// A token is not in the table.
     pub fn forward(&self, tokens: &[u32]) -> Result<Tensor> {
-        match self {
-            Embedding::Dense(table) => table.forward(&Tensor::from_slice(tokens, tokens.len(), &Device::Cpu)?),
-            Embedding::Packed(table) => {
+        match &self.0.weight {
+            Weight::Dense { weight, .. } => candle_nn::Embedding::new(weight.clone(), self.0.inner)
+                .forward(&Tensor::from_slice(tokens, tokens.len(), &Device::Cpu)?),
+            Weight::Packed(table) => {
                 if let Some(token) = tokens.iter().find(|t| **t as usize >= table.outputs()) {
                     candle_core::bail!("token {token} is not in a table of {}", table.outputs());
                 }
@@ -189,24 +192,38 @@ impl RmsNorm {
 
 /// `down( SiLU(gate x) .* up x )`: one expert (w1, w3, w2 in the checkpoint) or the shared expert.
 #[derive(Clone, Debug)]
-pub struct GatedMlp {
-    gate: Linear,
-    up: Linear,
-    down: Linear,
+pub enum GatedMlp {
+    /// Map by map.
+    Dense {
+        /// `[I, C]`.
+        gate: Linear,
+        /// `[I, C]`.
+        up: Linear,
+        /// `[C, I]`.
+        down: Linear,
+    },
+    /// All three quantised, gate and up made together.
+    Packed(Expert),
 }
 
 impl GatedMlp {
     /// From `gate`, `up` `[I, C]` and `down` `[C, I]`.
     #[must_use]
     pub fn new(gate: Linear, up: Linear, down: Linear) -> GatedMlp {
-        GatedMlp { gate, up, down }
+        let packed = || {
+            let [gate, up, down] = [&gate, &up, &down].map(|map| map.as_packed().cloned());
+            Expert::new(gate?, up?, down?)
+        };
+        packed().map_or_else(|| GatedMlp::Dense { gate, up, down }, GatedMlp::Packed)
     }
 
-    /// The same weights for products grouped by expert, where all of them are quantised.
+    /// The weights, where all of them are quantised.
     #[must_use]
-    pub fn as_packed(&self) -> Option<Expert> {
-        let [gate, up, down] = [&self.gate, &self.up, &self.down].map(|l| l.as_packed().cloned());
-        Expert::new(gate?, up?, down?)
+    pub fn as_packed(&self) -> Option<&Expert> {
+        match self {
+            GatedMlp::Dense { .. } => None,
+            GatedMlp::Packed(expert) => Some(expert),
+        }
     }
 
     /// `[T, C]` to `[T, C]`.
@@ -214,10 +231,20 @@ impl GatedMlp {
     /// # Errors
     /// `x` has another shape.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let gated = self.gate.forward(x)?;
-        let up = self.up.forward(x)?;
-        multiply_activated(&gated, &up, kernels::silu)?;
-        self.down.forward(&gated)
+        let (rows, width) = x.dims2()?;
+        match self {
+            GatedMlp::Dense { gate, up, down } => {
+                let gated = gate.forward(x)?;
+                multiply_activated(&gated, &up.forward(x)?, kernels::silu)?;
+                down.forward(&gated)
+            }
+            GatedMlp::Packed(expert) if width == expert.width() => {
+                let all = (0..rows).map(|t| (t, 1.0)).collect();
+                let out = with_values(x, |x| experts(&Activations::quantize(x, width), &[expert], &[all]))?;
+                Tensor::from_vec(out, (rows, width), x.device())
+            }
+            GatedMlp::Packed(expert) => candle_core::bail!("an expert of {} inputs was given {width}", expert.width()),
+        }
     }
 }
 

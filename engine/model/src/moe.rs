@@ -4,7 +4,7 @@ use candle_core::{Result, Tensor};
 
 use crate::layers::kernels::{add_scaled, sigmoid, zip};
 use crate::layers::{GatedMlp, Linear, modify, to_values, with_values};
-use crate::quant::{self, Activations, Expert};
+use crate::quant::{self, Activations, Chosen, Expert};
 
 /// The experts chosen for one token and their weights, which sum to 1; best first.
 pub type Choice = Vec<(usize, f32)>;
@@ -64,8 +64,6 @@ impl SharedExpert {
 pub struct MixtureOfExperts {
     router: Linear,
     experts: Vec<GatedMlp>,
-    /// The same experts, sharing their weights, where all are quantised.
-    packed: Option<Vec<Expert>>,
     experts_per_token: usize,
     shared: Option<SharedExpert>,
 }
@@ -79,8 +77,7 @@ impl MixtureOfExperts {
         experts_per_token: usize,
         shared: Option<SharedExpert>,
     ) -> MixtureOfExperts {
-        let packed = experts.iter().map(GatedMlp::as_packed).collect();
-        MixtureOfExperts { router, experts, packed, experts_per_token, shared }
+        MixtureOfExperts { router, experts, experts_per_token, shared }
     }
 
     /// Logits `[T, E]` of the router for `y` `[T, C]`.
@@ -96,11 +93,12 @@ impl MixtureOfExperts {
     /// # Errors
     /// The numeric library refused.
     pub fn forward(&self, y: &Tensor) -> Result<Tensor> {
-        let routed = match (self.experts.as_slice(), &self.packed) {
-            (_, Some(packed)) => self.quantized(y, packed)?,
+        let packed: Option<Vec<&Expert>> = self.experts.iter().map(GatedMlp::as_packed).collect();
+        let routed = match (self.experts.as_slice(), packed) {
             // The weight of the only expert is 1, whatever the router says.
-            ([only], None) => only.forward(y)?,
-            _ => self.grouped(y)?,
+            ([only], _) => only.forward(y)?,
+            (_, Some(packed)) => self.quantized(y, &packed)?,
+            (_, None) => self.grouped(y)?,
         };
         self.with_shared(y, routed)
     }
@@ -132,12 +130,9 @@ impl MixtureOfExperts {
     }
 
     /// Tokens and weights of each expert.
-    fn buckets(&self, y: &Tensor) -> Result<Vec<Vec<(usize, f32)>>> {
-        if self.experts.len() == 1 {
-            return Ok(vec![(0..y.dim(0)?).map(|t| (t, 1.0)).collect()]);
-        }
+    fn buckets(&self, y: &Tensor) -> Result<Vec<Chosen>> {
         let logits = to_values(&self.router_logits(y)?)?;
-        let mut buckets: Vec<Vec<(usize, f32)>> = vec![Vec::new(); self.experts.len()];
+        let mut buckets: Vec<Chosen> = vec![Vec::new(); self.experts.len()];
         for (t, choice) in choose(&logits, self.experts.len(), self.experts_per_token).into_iter().enumerate() {
             for (expert, weight) in choice {
                 buckets[expert].push((t, weight));
@@ -146,7 +141,7 @@ impl MixtureOfExperts {
         Ok(buckets)
     }
 
-    fn quantized(&self, y: &Tensor, packed: &[Expert]) -> Result<Tensor> {
+    fn quantized(&self, y: &Tensor, packed: &[&Expert]) -> Result<Tensor> {
         let buckets = self.buckets(y)?;
         let width = y.dim(1)?;
         let out = with_values(y, |y| quant::experts(&Activations::quantize(y, width), packed, &buckets))?;

@@ -15,8 +15,8 @@ mod product;
 
 pub use activations::Activations;
 pub use kernel::Kernel;
-pub use pack::{Bits, Packed, Scheme};
-pub use product::{Expert, experts, experts_naive, multiply, multiply_naive};
+pub use pack::{Bits, Packed, Scheme, UnknownScheme};
+pub use product::{Chosen, Expert, experts, experts_naive, multiply, multiply_naive};
 
 /// Inputs that share a scale.
 pub const GROUP: usize = 32;
@@ -24,3 +24,11 @@ pub const GROUP: usize = 32;
 pub const PANEL: usize = 16;
 /// Inputs that are neighbours in memory: one 32-bit lane of a dot product.
 const LANE: usize = 4;
+
+/// The nearest integer of a number below 2^22: adding and taking away 1.5 * 2^23 leaves no room for a fraction, where
+/// `round` would be a call.
+#[inline(always)]
+fn nearest(value: f32) -> f32 {
+    const SHIFT: f32 = 12_582_912.0;
+    (value + SHIFT) - SHIFT
+}

@@ -117,6 +117,11 @@ impl Session {
         &self.state
     }
 
+    /// The state, taken out.
+    pub fn into_state(self) -> State {
+        self.state
+    }
+
     /// Tokens that still fit.
     pub fn room(&self) -> usize {
         self.model.config().context_length.saturating_sub(self.state.positions())

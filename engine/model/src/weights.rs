@@ -16,7 +16,7 @@ use safetensors::{Dtype, SafeTensors};
 use serde::Deserialize;
 
 use crate::error::{LoadError, Misfit};
-use crate::layers::{Linear, with_values};
+use crate::layers::Linear;
 use crate::quant::{Bits, GROUP, PANEL, Packed, Scheme};
 
 pub(crate) const SINGLE: &str = "model.safetensors";
@@ -223,10 +223,10 @@ impl Ledger<'_> {
         self.expert_bytes
     }
 
-    fn count(&mut self, name: &str, bytes: i64) {
-        self.bytes = self.bytes.saturating_add_signed(bytes);
+    fn count(&mut self, name: &str, bytes: usize) {
+        self.bytes += bytes as u64;
         if name.contains(".experts.") {
-            self.expert_bytes = self.expert_bytes.saturating_add_signed(bytes);
+            self.expert_bytes += bytes as u64;
         }
     }
 
@@ -236,23 +236,8 @@ impl Ledger<'_> {
     /// # Errors
     /// The numeric library refused.
     pub fn take(&mut self, name: &str, shape: &[usize]) -> Result<Tensor, LoadError> {
-        let Some(Entry { view, .. }) = self.tensors.remove(name) else {
-            self.missing.push(name.to_owned());
-            return self.stand_in(shape);
-        };
-        if view.shape() != shape || !matches!(view.dtype(), Dtype::F32 | Dtype::F16 | Dtype::BF16) {
-            self.misfits.push(Misfit {
-                name: name.to_owned(),
-                found: format!("{:?} of {:?}", view.shape(), view.dtype()),
-                expected: format!("{shape:?} of F32, F16 or BF16"),
-            });
-            return self.stand_in(shape);
-        }
-        if !self.missing.is_empty() || !self.misfits.is_empty() {
-            return self.stand_in(shape); // the model is lost already; do not spend time on copying
-        }
-        let values = widen(view.dtype(), view.data());
-        self.count(name, size_of_val(values.as_slice()) as i64);
+        let Some(values) = self.values(name, shape) else { return self.stand_in(shape) };
+        self.count(name, size_of_val(values.as_slice()));
         Ok(Tensor::from_vec(values, shape, &Device::Cpu)?)
     }
 
@@ -261,18 +246,35 @@ impl Ledger<'_> {
     /// # Errors
     /// As [`Ledger::take`].
     pub fn linear(&mut self, name: &str, shape: [usize; 2]) -> Result<Linear, LoadError> {
-        if let Some(packed) = self.stored(name, shape) {
-            return Ok(Linear::packed(packed));
+        let scheme = self.scheme.and_then(|scheme| scheme_of(name, &shape, scheme));
+        let packed = match (self.stored(name, shape), scheme) {
+            (Some(packed), _) => packed,
+            (None, None) => return Ok(Linear::new(self.take(name, &shape)?)?),
+            (None, Some(scheme)) => match self.values(name, &shape) {
+                Some(values) => Packed::quantize(&values, shape[1], scheme),
+                None => return Ok(Linear::new(self.stand_in(&shape)?)?),
+            },
+        };
+        self.count(name, packed.bytes().len());
+        Ok(Linear::packed(packed))
+    }
+
+    /// Takes the values of a tensor out. `None` where it is missing or misfit, which is noted, or where another was:
+    /// the model is lost then and no time is spent on copying.
+    fn values(&mut self, name: &str, shape: &[usize]) -> Option<Vec<f32>> {
+        let Some(Entry { view, .. }) = self.tensors.remove(name) else {
+            self.missing.push(name.to_owned());
+            return None;
+        };
+        if view.shape() != shape || !is_float(view.dtype()) {
+            self.misfits.push(Misfit {
+                name: name.to_owned(),
+                found: format!("{:?} of {:?}", view.shape(), view.dtype()),
+                expected: format!("{shape:?} of F32, F16 or BF16"),
+            });
         }
-        let weight = self.take(name, &shape)?;
-        match self.scheme.and_then(|scheme| scheme_of(name, &shape, scheme)) {
-            Some(scheme) if self.missing.is_empty() && self.misfits.is_empty() => {
-                let packed = with_values(&weight, |weight| Packed::quantize(weight, shape[1], scheme))?;
-                self.count(name, packed.bytes().len() as i64 - 4 * weight.elem_count() as i64);
-                Ok(Linear::packed(packed))
-            }
-            _ => Ok(Linear::new(weight)?),
-        }
+        let lost = !self.missing.is_empty() || !self.misfits.is_empty();
+        (!lost).then(|| widen(view.dtype(), view.data()))
     }
 
     /// A linear map that the file holds packed, used where it lies.
@@ -283,7 +285,6 @@ impl Ledger<'_> {
         let start = (view.data().as_ptr() as usize).checked_sub(map.as_ptr() as usize)?;
         let packed = Packed::mapped(bits, outputs, inputs, map, start..start + view.data().len())?;
         self.tensors.remove(name);
-        self.count(name, packed.bytes().len() as i64);
         Some(packed)
     }
 
@@ -318,6 +319,11 @@ pub fn scheme_of(name: &str, shape: &[usize], scheme: Scheme) -> Option<Scheme> 
     let decides = name.ends_with("block_sparse_moe.gate.weight") || name.ends_with("coefficient.weight");
     let named = ["model.embed_tokens.weight", "lm_head.weight"].contains(&name);
     (Packed::fits(inputs) && !decides).then_some(if named { Scheme::Q8_0 } else { scheme })
+}
+
+/// Whether [`widen`] understands values of this type.
+pub(crate) fn is_float(dtype: Dtype) -> bool {
+    matches!(dtype, Dtype::F32 | Dtype::F16 | Dtype::BF16)
 }
 
 /// Little-endian bytes to f32.

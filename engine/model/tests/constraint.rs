@@ -4,9 +4,10 @@
 //! bytes and with that of the interim model, where it is there.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use lectern_model::chat::{ChatTemplate, Role};
-use lectern_model::constraint::Constraints;
+use lectern_model::constraint::{Constraints, Vocabulary};
 use lectern_model::sample::{Sampler, Sampling};
 use lectern_model::tokenizer::{Decoder, Tokenizer};
 use serde_json::{Value, json};
@@ -23,6 +24,10 @@ fn tokenizers() -> Vec<Tokenizer> {
         }
     }
     out
+}
+
+fn constraints_of(tokenizer: &Tokenizer, document: &str) -> Constraints {
+    Constraints::new(&Arc::new(Vocabulary::new(tokenizer).unwrap()), document)
 }
 
 /// GPT-2's characters for bytes.
@@ -140,7 +145,7 @@ fn random_models_keep_the_schema_and_quote_verbatim() {
     let mut lengths = Vec::new();
     for tokenizer in tokenizers() {
         for document in DOCUMENTS {
-            let constraints = Constraints::new(&tokenizer, document).unwrap();
+            let constraints = constraints_of(&tokenizer, document);
             for seed in 0..5 {
                 let temperature = if seed == 4 { 0.0 } else { 1.0 };
                 let text = random_answer(&tokenizer, &constraints, &schema, seed, temperature).text;
@@ -186,7 +191,7 @@ fn a_backslash_before_a_quotation_mark_does_not_end_the_quote() {
     let document = "The path is C:\\temp\\new \\\" odd and goes on after that for a while.";
     let schema = json!({"type": "string", "x-lectern-quote": true, "minLength": 40});
     for tokenizer in tokenizers() {
-        let constraints = Constraints::new(&tokenizer, document).unwrap();
+        let constraints = constraints_of(&tokenizer, document);
         for seed in 0..20 {
             let text = random_answer(&tokenizer, &constraints, &schema, seed, 1.0).text;
             assert!(document.contains(&serde_json::from_str::<String>(&text).unwrap()), "{text}");
@@ -198,7 +203,7 @@ fn a_backslash_before_a_quotation_mark_does_not_end_the_quote() {
 fn white_space_longer_than_a_quote_is_no_dead_end() {
     let document = format!("Total ....{}1,000{}end", " ".repeat(500), "\u{a0}".repeat(90));
     for tokenizer in tokenizers() {
-        let constraints = Constraints::new(&tokenizer, &document).unwrap();
+        let constraints = constraints_of(&tokenizer, &document);
         for (seed, max) in [(0, 30), (1, 30), (2, 400), (3, 60), (4, 8)] {
             let schema = json!({"type": "string", "x-lectern-quote": true, "minLength": 5, "maxLength": max});
             let text = random_answer(&tokenizer, &constraints, &schema, seed, 1.0).text;
@@ -214,7 +219,7 @@ fn long_quotes_end_at_a_word_and_within_their_limit() {
     let document = words.concat();
     let schema = json!({"type": "string", "x-lectern-quote": true, "minLength": 380});
     for tokenizer in tokenizers() {
-        let constraints = Constraints::new(&tokenizer, &document).unwrap();
+        let constraints = constraints_of(&tokenizer, &document);
         let text = random_answer(&tokenizer, &constraints, &schema, 3, 1.0).text;
         let quote: String = serde_json::from_str(&text).unwrap();
         assert!((380..=400).contains(&quote.len()), "{}", quote.len());
@@ -227,7 +232,7 @@ fn what_can_only_be_so_is_forced_rather_than_chosen() {
     let schema = json!({"type": "object", "properties": {
         "a_rather_long_name_of_a_field": {"type": "boolean"}, "another_one": {"const": "always the same"}}});
     for tokenizer in tokenizers() {
-        let made = random_answer(&tokenizer, &Constraints::new(&tokenizer, "").unwrap(), &schema, 1, 0.0);
+        let made = random_answer(&tokenizer, &constraints_of(&tokenizer, ""), &schema, 1, 0.0);
         serde_json::from_str::<Value>(&made.text).unwrap();
         assert!(made.tokens - made.forced <= 5 && made.forced > 8, "{} of {} forced", made.forced, made.tokens);
     }
@@ -240,7 +245,7 @@ fn llguidance_keeps_what_is_said_of_strings_and_numbers() {
         "share": {"type": "number", "minimum": 0, "maximum": 1}, "free": {"type": "number"}, "whole": {"type": "integer"},
         "who": {"anyOf": [{"type": "string", "maxLength": 3}, {"type": "null"}, {"type": "array", "maxItems": 2, "items": {"type": "boolean"}}]}}});
     for tokenizer in tokenizers() {
-        let constraints = Constraints::new(&tokenizer, "").unwrap();
+        let constraints = constraints_of(&tokenizer, "");
         for seed in 0..10 {
             let text = random_answer(&tokenizer, &constraints, &schema, seed, 1.0).text;
             let value: Value = serde_json::from_str(&text).unwrap_or_else(|e| panic!("{e}: {text}"));
@@ -266,7 +271,7 @@ fn quotes_are_found_under_alternatives_and_in_lists_of_objects() {
         {"const": "none"}]}}});
     let mut seen = [0; 3];
     for tokenizer in tokenizers() {
-        let constraints = Constraints::new(&tokenizer, document).unwrap();
+        let constraints = constraints_of(&tokenizer, document);
         for seed in 0..40 {
             let text = random_answer(&tokenizer, &constraints, &schema, seed, 1.0).text;
             let value: Value = serde_json::from_str(&text).unwrap_or_else(|e| panic!("{e}: {text}"));
@@ -290,7 +295,7 @@ fn quotes_are_found_under_alternatives_and_in_lists_of_objects() {
 
 #[test]
 fn what_cannot_be_kept_is_refused_by_place() {
-    let constraints = Constraints::new(&byte_tokenizer(), "text").unwrap();
+    let constraints = constraints_of(&byte_tokenizer(), "text");
     for schema in [
         json!({"type": "string", "minLength": 5, "maxLength": 2}),
         json!({"type": "string", "x-lectern-quote": true, "minLength": 500}),
@@ -342,7 +347,7 @@ fn a_large_document_is_prepared_once_and_soon() {
     let schema = json!({"type": "object", "properties": {"q": {"type": "string", "x-lectern-quote": true}}});
     for tokenizer in tokenizers() {
         let started = std::time::Instant::now();
-        let constraints = Constraints::new(&tokenizer, &document).unwrap();
+        let constraints = constraints_of(&tokenizer, &document);
         let prepared = started.elapsed();
         let started = std::time::Instant::now();
         let mut tokens = 0;

@@ -65,6 +65,7 @@ proptest! {
             }
         }
         let x = Activations::quantize(&values(tokens * width, seed ^ 99), width);
+        let all: Vec<&Expert> = all.iter().collect();
         let (ours, exact) = (experts(&x, &all, &chosen), experts_naive(&x, &all, &chosen));
         // The inner values are rounded to eight bits again: one that lies between two may fall either way.
         let size = (exact.iter().map(|v| v * v).sum::<f32>() / exact.len() as f32).sqrt();

@@ -62,9 +62,8 @@ fn keys_and_values_in_sixteen_bits_take_half_and_continue_exactly() {
     let fixed = exact.config().state_bytes_fixed();
     assert_eq!(full.bytes() - fixed, 2 * (state.bytes() - fixed));
     assert!(fs::metadata(&file).unwrap().len() < fs::metadata(&full_file).unwrap().len());
-    // Rounding by 1 in 2,048, against logits of up to 7.
     let off = golden::worst(&found.values, &expected.values);
-    assert!(off > 0.0 && off < 2e-2, "{off}");
+    assert!(off > 0.0 && off < golden::tolerances::HALF_KEYS_AND_VALUES, "{off}");
     let mut restored = State::restore(&file, &half, &StateIdentity::of(&half, &read)).unwrap();
     assert_eq!(last(&half, &[3, 1], &mut restored), last(&half, &[3, 1], &mut state));
     let other = State::restore(&file, &exact, &StateIdentity::of(&exact, &read));

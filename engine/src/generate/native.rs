@@ -4,14 +4,15 @@ use super::locate::folder_card;
 use super::{Answer, GenerateError, Generator, ModelCard, ReadReport, Reading, Request, Shape, StopReason, framing};
 use crate::progress::{Event, Sink};
 use lectern_model::chat::ChatTemplate;
-use lectern_model::constraint::{Constraint, ConstraintError, Constraints};
+use lectern_model::constraint::{Constraint, ConstraintError, Constraints, Vocabulary};
 use lectern_model::model::{LoadOptions, Model};
-use lectern_model::quant::Scheme;
+use lectern_model::quant::UnknownScheme;
 use lectern_model::sample::Sampling;
 use lectern_model::session::{Generation, Session, SessionError, Stop};
 use lectern_model::state::{KvPrecision, State, StateIdentity};
 use lectern_model::tokenizer::Tokenizer;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Fewest tokens between two checkpoints.
@@ -23,6 +24,10 @@ const CHECKPOINT_SHARE: f64 = 0.1;
 /// Tokens kept free after a document for a question and its answer.
 pub const ANSWER_ROOM: usize = 512;
 
+/// How states keep keys and values: half the memory and half the file of a saved state, for a rounding that no answer
+/// shows.
+pub const KEYS_AND_VALUES: KvPrecision = KvPrecision::F16;
+
 /// Memory for activations and the grammar, beside weights and state.
 const WORKING_BYTES: u64 = 256 * 1024 * 1024;
 
@@ -30,6 +35,8 @@ const WORKING_BYTES: u64 = 256 * 1024 * 1024;
 pub struct NativeGenerator {
     model: Model,
     tokenizer: Tokenizer,
+    /// Of the tokenizer, once an answer was to be constrained.
+    vocabulary: Option<Arc<Vocabulary>>,
     template: ChatTemplate,
     card: ModelCard,
     read: Option<Read>,
@@ -54,13 +61,9 @@ impl NativeGenerator {
         let name = stated.chat_template.as_deref().unwrap_or("minimax_m1");
         let template =
             ChatTemplate::by_name(name).ok_or_else(|| failed(format!("the chat template `{name}` is not known")))?;
-        let scheme = |name: &String| {
-            Scheme::by_name(name)
-                .ok_or_else(|| failed(format!("the quantisation `{name}` in lectern.json is not known")))
-        };
-        // Half the memory and half the file of a saved state, for a rounding that no answer shows.
-        let keys_and_values = KvPrecision::F16;
-        let options = LoadOptions { quantize: stated.quantize.as_ref().map(scheme).transpose()?, keys_and_values };
+        let quantize = stated.quantize.as_deref().map(str::parse).transpose();
+        let quantize = quantize.map_err(|e: UnknownScheme| failed(format!("lectern.json: {e}")))?;
+        let options = LoadOptions { quantize, keys_and_values: KEYS_AND_VALUES };
         let model = Model::load_with(folder, options).map_err(|e| failed(e.to_string()))?;
         let config = model.config();
         let identity =
@@ -77,7 +80,7 @@ impl NativeGenerator {
             weights_bytes: model.weights_bytes(),
             interim: stated.interim,
         };
-        Ok(Self { model, tokenizer, template, card, read: None })
+        Ok(Self { model, tokenizer, vocabulary: None, template, card, read: None })
     }
 
     fn encode(&self, pieces: &[lectern_model::chat::Piece]) -> Result<Vec<u32>, GenerateError> {
@@ -111,11 +114,12 @@ impl NativeGenerator {
         let Shape::Json { schema } = shape else { return Ok(None) };
         let read = self.read.as_mut().ok_or(GenerateError::NothingRead)?;
         let failed = |e: ConstraintError| GenerateError::Schema { reason: e.to_string() };
-        let constraints = match read.constraints.take() {
+        let vocabulary = match &self.vocabulary {
             Some(known) => known,
-            None => Constraints::new(&self.tokenizer, &read.document).map_err(failed)?,
+            None => self.vocabulary.insert(Arc::new(Vocabulary::new(&self.tokenizer).map_err(failed)?)),
         };
-        read.constraints.insert(constraints).json(schema).map(Some).map_err(failed)
+        let constraints = read.constraints.get_or_insert_with(|| Constraints::new(vocabulary, &read.document));
+        constraints.json(schema).map(Some).map_err(failed)
     }
 }
 

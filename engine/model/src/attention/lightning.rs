@@ -269,7 +269,8 @@ impl LightningAttention {
     /// The numeric library refused.
     pub fn forward(&self, x: &Tensor, state: &mut LinearState) -> Result<Tensor> {
         let heads = self.decay.heads();
-        let fused = self.qkv_proj.forward(x)?;
+        let mut rounded = None;
+        let fused = self.qkv_proj.forward_sharing(x, &mut rounded)?;
         modify(&fused, |values| map(values, silu))?;
         let tokens = fused.dim(0)?;
         let attended = with_values(&fused, |values| {
@@ -278,7 +279,7 @@ impl LightningAttention {
             attend(fused, &self.decay, state.values_mut())
         })??;
         let normed = self.norm.forward(&Tensor::from_vec(attended, (tokens, heads * self.dim), x.device())?)?;
-        let gate = self.output_gate.forward(x)?;
+        let gate = self.output_gate.forward_sharing(x, &mut rounded)?;
         multiply_activated(&gate, &normed, sigmoid)?;
         self.out_proj.forward(&gate)
     }

@@ -253,9 +253,7 @@ impl Task {
             let (keys, values) = cache.block(block, self.head)?;
             match &rows_tensor {
                 Some(rows) => by_products(&mut running, rows, &keys, &values, columns, seen)?,
-                None => with_values(&keys, |keys| {
-                    with_values(&values, |values| by_loops(&mut running, &gathered, keys, values, columns, seen))
-                })??,
+                None => by_loops(&mut running, &gathered, &keys, &values, columns, seen),
             }
         }
         Ok(running)
@@ -266,11 +264,13 @@ impl Task {
 fn by_products(
     running: &mut Running,
     rows: &Tensor,
-    keys: &Tensor,
-    values: &Tensor,
+    keys: &[f32],
+    values: &[f32],
     columns: usize,
     seen: impl Fn(usize) -> usize,
 ) -> Result<()> {
+    let keys = Tensor::from_slice(keys, (running.dim, KV_BLOCK), &candle_core::Device::Cpu)?;
+    let values = Tensor::from_slice(values, (KV_BLOCK, running.dim), &candle_core::Device::Cpu)?;
     let scores = rows.matmul(&keys.narrow(1, 0, columns)?)?;
     modify(&scores, |scores| vectorized(|| running.weigh(scores, columns, seen)))?;
     let sums = scores.matmul(&values.narrow(0, 0, columns)?)?;
@@ -336,8 +336,10 @@ impl SoftmaxAttention {
     /// The numeric library refused.
     pub fn forward(&self, x: &Tensor, rotations: &Rotations, cache: &mut KvCache) -> Result<Tensor> {
         let Heads { query, key_value, dim } = self.heads;
-        let (queries, keys) = (self.q_proj.forward(x)?, self.k_proj.forward(x)?);
-        let values = self.v_proj.forward(x)?;
+        let mut rounded = None;
+        let queries = self.q_proj.forward_sharing(x, &mut rounded)?;
+        let keys = self.k_proj.forward_sharing(x, &mut rounded)?;
+        let values = self.v_proj.forward_sharing(x, &mut rounded)?;
         modify(&queries, |q| rotations.apply(q, query, dim, 1.0 / (dim as f32).sqrt()))?;
         modify(&keys, |k| rotations.apply(k, key_value, dim, 1.0))?;
         cache.append(&to_values(&keys)?, &to_values(&values)?);

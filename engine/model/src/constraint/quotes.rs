@@ -102,6 +102,11 @@ impl QuoteMachine {
         next.is_some()
     }
 
+    /// Takes bytes up to the first that it refuses; tells how many.
+    pub(super) fn push_all(&mut self, bytes: &[u8]) -> usize {
+        bytes.iter().take_while(|byte| self.push(**byte)).count()
+    }
+
     /// Takes back the last `count` bytes.
     pub(super) fn pop(&mut self, count: usize) {
         let depth = self.stack.len().saturating_sub(count).max(1);

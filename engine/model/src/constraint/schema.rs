@@ -18,6 +18,8 @@ const NUMBER_STEP: f64 = 0.000_001;
 const PRINTABLE: &str = "^[^\\x00-\\x1f\\x7f-\\x9f]*$";
 /// The mark of a quote.
 const QUOTE: &str = "x-lectern-quote";
+/// Why a quote and a free string at one place are refused: nothing tells which of them has begun.
+const TWO_KINDS: &str = "a quote and another string are alternatives here; use one of them";
 /// A quote that may be empty.
 const OPTIONAL: &str = "x-lectern-optional";
 
@@ -53,60 +55,73 @@ pub(super) type Places = Vec<Place>;
 /// The schema for llguidance, and the places of its quotes.
 pub(super) fn prepare(schema: &Value, source: &QuoteSource) -> Result<(Value, Places), ConstraintError> {
     let mut preparer = Preparer { places: vec![Place::default()], source };
-    let mut plain = preparer.value(schema, "$", 0, 0)?;
+    let mut plain = preparer.value(schema, &Spot { path: "$".to_owned(), place: 0, depth: 0 })?;
     if let Some(root) = plain.as_object_mut() {
         root.insert("x-guidance".to_owned(), json!({"whitespace_flexible": false}));
     }
     Ok((plain, preparer.places))
 }
 
+/// Numbers of places come from [`Preparer::add`], which never takes one away: indexing by them cannot fail.
 struct Preparer<'a> {
     places: Places,
     source: &'a QuoteSource,
 }
 
+/// Where in the schema the preparer is.
+struct Spot {
+    /// For messages: `$`, then names and brackets.
+    path: String,
+    place: usize,
+    depth: usize,
+}
+
+impl Spot {
+    fn inside(&self, step: &str, place: usize) -> Spot {
+        Spot { path: format!("{}{step}", self.path), place, depth: self.depth + 1 }
+    }
+
+    fn refuse(&self, reason: &str) -> ConstraintError {
+        ConstraintError::Schema { place: self.path.clone(), reason: reason.to_owned() }
+    }
+}
+
 impl Preparer<'_> {
     /// `schema` without its quotes; what it allows is added to `place`.
-    fn value(&mut self, schema: &Value, path: &str, place: usize, depth: usize) -> Result<Value, ConstraintError> {
-        let Some(map) = schema.as_object() else { return Err(refuse(path, "a schema must be an object")) };
-        if depth > MAX_DEPTH {
-            return Err(refuse(path, "it is nested too deeply"));
+    fn value(&mut self, schema: &Value, spot: &Spot) -> Result<Value, ConstraintError> {
+        let Some(map) = schema.as_object() else { return Err(spot.refuse("a schema must be an object")) };
+        if spot.depth > MAX_DEPTH {
+            return Err(spot.refuse("it is nested too deeply"));
         }
         let mut out = map.clone();
         out.remove("x-guidance");
         for key in ["anyOf", "oneOf"] {
             if let Some(options) = map.get(key).and_then(Value::as_array) {
                 let prepared: Result<Vec<_>, _> = (options.iter().enumerate())
-                    .map(|(i, option)| self.value(option, &format!("{path}.{key}[{i}]"), place, depth + 1))
+                    .map(|(i, option)| self.value(option, &spot.inside(&format!(".{key}[{i}]"), spot.place)))
                     .collect();
                 // One key for both: which alternative was meant is for the reader of the answer to tell.
                 out.remove(key);
                 out.insert("anyOf".to_owned(), Value::Array(prepared?));
             }
         }
-        self.bound(&mut out, path, place, depth)?;
+        self.bound(&mut out, spot)?;
         let plain = Value::Object(out);
         if plain.get("$ref").is_some() || plain.to_string().contains(QUOTE) {
-            return Err(refuse(path, "a quote stands where it cannot be followed"));
+            return Err(spot.refuse("a quote stands where it cannot be followed"));
         }
         Ok(plain)
     }
 
     /// Follows the kinds of value that `schema` names, and sets the limits it leaves open.
-    fn bound(
-        &mut self,
-        schema: &mut Map<String, Value>,
-        path: &str,
-        place: usize,
-        depth: usize,
-    ) -> Result<(), ConstraintError> {
+    fn bound(&mut self, schema: &mut Map<String, Value>, spot: &Spot) -> Result<(), ConstraintError> {
         if schema.contains_key("const") || schema.contains_key("enum") {
             let values = schema
                 .get("const")
                 .into_iter()
                 .chain(schema.get("enum").and_then(Value::as_array).into_iter().flatten());
             if values.into_iter().any(Value::is_string) {
-                self.free_string(place, path)?;
+                self.free_string(spot)?;
             }
             return Ok(());
         }
@@ -114,36 +129,30 @@ impl Preparer<'_> {
             Some(Value::String(kind)) => vec![kind.clone()],
             Some(Value::Array(kinds)) => kinds.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
             _ if schema.contains_key("anyOf") => Vec::new(),
-            _ => return Err(refuse(path, "it has no `type`, `enum`, `const` or `anyOf`")),
+            _ => return Err(spot.refuse("it has no `type`, `enum`, `const` or `anyOf`")),
         };
         for kind in &kinds {
             match kind.as_str() {
-                "object" => self.object(schema, path, place, depth)?,
-                "array" => self.array(schema, path, place, depth)?,
-                "string" => self.string(schema, path, place)?,
+                "object" => self.object(schema, spot)?,
+                "array" => self.array(schema, spot)?,
+                "string" => self.string(schema, spot)?,
                 "integer" | "number" => bound_number(schema, kind),
                 "boolean" | "null" => {}
-                other => return Err(refuse(path, &format!("the type {other} is not known"))),
+                other => return Err(spot.refuse(&format!("the type {other} is not known"))),
             }
         }
         Ok(())
     }
 
     /// All properties, in the order of the schema, and no others.
-    fn object(
-        &mut self,
-        schema: &mut Map<String, Value>,
-        path: &str,
-        place: usize,
-        depth: usize,
-    ) -> Result<(), ConstraintError> {
+    fn object(&mut self, schema: &mut Map<String, Value>, spot: &Spot) -> Result<(), ConstraintError> {
         if schema.get("additionalProperties").is_some_and(|v| v != &Value::Bool(false)) {
-            return Err(refuse(path, "additional properties cannot be allowed"));
+            return Err(spot.refuse("additional properties cannot be allowed"));
         }
         let mut plain = Map::new();
         for (name, property) in schema.get("properties").and_then(Value::as_object).into_iter().flatten() {
-            let at = self.property(place, name);
-            plain.insert(name.clone(), self.value(property, &format!("{path}.{name}"), at, depth + 1)?);
+            let at = self.property(spot.place, name);
+            plain.insert(name.clone(), self.value(property, &spot.inside(&format!(".{name}"), at))?);
         }
         let names = plain.keys().map(|k| Value::String(k.clone())).collect();
         schema.insert("properties".to_owned(), Value::Object(plain));
@@ -152,39 +161,25 @@ impl Preparer<'_> {
         Ok(())
     }
 
-    fn array(
-        &mut self,
-        schema: &mut Map<String, Value>,
-        path: &str,
-        place: usize,
-        depth: usize,
-    ) -> Result<(), ConstraintError> {
-        let Some(max) = size(schema, "maxItems") else { return Err(refuse(path, "an array needs `maxItems`")) };
-        ordered(size(schema, "minItems").unwrap_or(0), max, path)?;
-        let Some(items) = schema.get("items").cloned() else { return Err(refuse(path, "an array needs `items`")) };
-        let at = match self.places.get(place).and_then(|p| p.items) {
-            Some(at) => at,
-            None => {
-                let at = self.add();
-                if let Some(place) = self.places.get_mut(place) {
-                    place.items = Some(at);
-                }
-                at
-            }
-        };
-        let plain = self.value(&items, &format!("{path}[]"), at, depth + 1)?;
+    fn array(&mut self, schema: &mut Map<String, Value>, spot: &Spot) -> Result<(), ConstraintError> {
+        let Some(max) = size(schema, "maxItems") else { return Err(spot.refuse("an array needs `maxItems`")) };
+        ordered(size(schema, "minItems").unwrap_or(0), max, spot)?;
+        let Some(items) = schema.get("items").cloned() else { return Err(spot.refuse("an array needs `items`")) };
+        let at = self.places[spot.place].items.unwrap_or_else(|| self.add());
+        self.places[spot.place].items = Some(at);
+        let plain = self.value(&items, &spot.inside("[]", at))?;
         schema.insert("items".to_owned(), plain);
         Ok(())
     }
 
-    fn string(&mut self, schema: &mut Map<String, Value>, path: &str, place: usize) -> Result<(), ConstraintError> {
+    fn string(&mut self, schema: &mut Map<String, Value>, spot: &Spot) -> Result<(), ConstraintError> {
         let (min, max) = (size(schema, "minLength"), size(schema, "maxLength"));
         let quote = schema.remove(QUOTE) == Some(Value::Bool(true));
         let optional = schema.remove(OPTIONAL) == Some(Value::Bool(true)) || min == Some(0);
         if !quote {
-            self.free_string(place, path)?;
+            self.free_string(spot)?;
             let max = max.unwrap_or(STRING_MAX.max(min.unwrap_or(0)));
-            ordered(min.unwrap_or(0), max, path)?;
+            ordered(min.unwrap_or(0), max, spot)?;
             schema.insert("maxLength".to_owned(), max.into());
             if !schema.contains_key("pattern") && !schema.contains_key("format") {
                 schema.insert("pattern".to_owned(), PRINTABLE.into());
@@ -196,43 +191,36 @@ impl Preparer<'_> {
         schema.remove("maxLength");
         let max = max.unwrap_or(QUOTE_MAX).min(QUOTE_MAX);
         let min = min.filter(|m| *m > 0).unwrap_or(QUOTE_MIN.min(max));
-        ordered(min, max, path)?;
+        ordered(min, max, spot)?;
         // A document shorter than the shortest quote can be quoted whole.
         let min = min.min(self.source.longest());
         let last_start = self.source.last_start(min);
         let rule = QuoteRule { min, max, optional: optional || self.source.is_empty(), last_start };
-        let Some(place) = self.places.get_mut(place) else { return Ok(()) };
+        let place = &mut self.places[spot.place];
         if place.free_string || place.quote.is_some_and(|known| known != rule) {
-            return Err(refuse(path, "a quote and another string are alternatives here; use one of them"));
+            return Err(spot.refuse(TWO_KINDS));
         }
         place.quote = Some(rule);
         Ok(())
     }
 
     /// Notes that another string than a quote may stand at `place`.
-    fn free_string(&mut self, place: usize, path: &str) -> Result<(), ConstraintError> {
-        let Some(place) = self.places.get_mut(place) else { return Ok(()) };
+    fn free_string(&mut self, spot: &Spot) -> Result<(), ConstraintError> {
+        let place = &mut self.places[spot.place];
         place.free_string = true;
-        match place.quote {
-            Some(_) => Err(refuse(path, "a quote and another string are alternatives here; use one of them")),
-            None => Ok(()),
-        }
+        if place.quote.is_some() { Err(spot.refuse(TWO_KINDS)) } else { Ok(()) }
     }
 
     /// The place of the property `name`, shared by all alternatives that have one of this name.
     fn property(&mut self, place: usize, name: &str) -> usize {
         let key = Value::String(name.to_owned()).to_string().into_bytes();
-        let found = self.places.get(place).map(|p| p.properties.binary_search_by(|(k, _)| k.cmp(&key)));
-        match found {
-            Some(Ok(known)) => self.places.get(place).and_then(|p| p.properties.get(known)).map_or(0, |p| p.1),
-            Some(Err(free)) => {
+        match self.places[place].properties.binary_search_by(|(known, _)| known.cmp(&key)) {
+            Ok(known) => self.places[place].properties[known].1,
+            Err(free) => {
                 let at = self.add();
-                if let Some(place) = self.places.get_mut(place) {
-                    place.properties.insert(free, (key, at));
-                }
+                self.places[place].properties.insert(free, (key, at));
                 at
             }
-            None => 0,
         }
     }
 
@@ -258,10 +246,6 @@ fn size(schema: &Map<String, Value>, key: &str) -> Option<u32> {
     schema.get(key).and_then(Value::as_u64).map(|n| u32::try_from(n).unwrap_or(u32::MAX))
 }
 
-fn ordered(min: u32, max: u32, path: &str) -> Result<(), ConstraintError> {
-    if min > max { Err(refuse(path, &format!("at least {min} and at most {max} cannot both be"))) } else { Ok(()) }
-}
-
-pub(super) fn refuse(path: &str, reason: &str) -> ConstraintError {
-    ConstraintError::Schema { place: path.to_owned(), reason: reason.to_owned() }
+fn ordered(min: u32, max: u32, spot: &Spot) -> Result<(), ConstraintError> {
+    if min > max { Err(spot.refuse(&format!("at least {min} and at most {max} cannot both be"))) } else { Ok(()) }
 }

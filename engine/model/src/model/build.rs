@@ -29,10 +29,7 @@ pub(super) fn inner(
         .map(|(layer, &kind)| block(&config, layer, kind, ledger))
         .collect::<Result<_, _>>()?;
     let norm = norm(ledger, "model.norm.weight", hidden, config.rms_norm_eps)?;
-    let embedding = match table.as_packed() {
-        Some(packed) => Embedding::Packed(packed.clone()),
-        None => Embedding::Dense(candle_nn::Embedding::new(table.to_tensor()?, hidden)),
-    };
+    let embedding = Embedding::new(table.clone());
     let head = if config.tie_word_embeddings { table } else { linear(ledger, "lm_head.weight", vocab, hidden)? };
     let experts = ledger.expert_bytes();
     let unused = experts - experts * config.num_experts_per_tok as u64 / config.num_local_experts as u64;

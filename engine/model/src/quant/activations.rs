@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::{GROUP, PANEL};
+use super::{GROUP, PANEL, nearest};
 
 /// Rows that a kernel sweeps with one unpacked block: their inputs stay in the second-level cache.
 pub(super) const TILE: usize = 64;
@@ -168,9 +168,7 @@ fn quantize_group(values: &[f32; GROUP], integers: &mut [i8]) -> (f32, i32) {
         let inverse = if largest > 1e-30 { 127.0 / largest } else { 0.0 };
         let mut sum = 0i32;
         for (q, v) in integers.iter_mut().zip(values) {
-            // Adding and taking away this number rounds to the nearest integer; `round` would be a call.
-            const NEAREST: f32 = 12_582_912.0;
-            let rounded = (v * inverse + NEAREST) - NEAREST;
+            let rounded = nearest(v * inverse);
             *q = rounded as i8;
             sum += rounded as i32;
         }

@@ -7,7 +7,7 @@ use half::f16;
 use memmap2::Mmap;
 use rayon::prelude::*;
 
-use super::{GROUP, LANE, PANEL};
+use super::{GROUP, LANE, PANEL, nearest};
 
 /// Bits of a weight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,12 +54,6 @@ impl Scheme {
         [Scheme::Q8_0, Scheme::Q4K, Scheme::Q4_0]
     }
 
-    /// The scheme of that name.
-    #[must_use]
-    pub fn by_name(name: &str) -> Option<Scheme> {
-        Self::all().into_iter().find(|scheme| scheme.name() == name)
-    }
-
     /// Its name on the command line and in files.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -77,6 +71,23 @@ impl Scheme {
             Scheme::Q8_0 => Bits::Eight,
             Scheme::Q4_0 | Scheme::Q4K => Bits::Four,
         }
+    }
+}
+
+/// A name that is no scheme's.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the quantisation `{name}` is not known; there are {}", Scheme::all().map(Scheme::name).join(", "))]
+pub struct UnknownScheme {
+    /// The name.
+    pub name: String,
+}
+
+impl std::str::FromStr for Scheme {
+    type Err = UnknownScheme;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        let found = Self::all().into_iter().find(|scheme| scheme.name() == name);
+        found.ok_or_else(|| UnknownScheme { name: name.to_owned() })
     }
 }
 
@@ -313,13 +324,7 @@ fn rounded(values: &[f32; GROUP], scale: f32, offset: f32) -> Group {
 
 fn quantized(values: &[f32; GROUP], scale: f32, offset: f32) -> [i8; GROUP] {
     let inverse = if scale == 0.0 { 0.0 } else { 1.0 / scale };
-    values.map(|v| nearest((v + offset) * inverse).clamp(0.0, 15.0) as i8)
-}
-
-/// The nearest integer of a small number; `round` would be a call.
-fn nearest(value: f32) -> f32 {
-    const SHIFT: f32 = 12_582_912.0;
-    (value.clamp(-1000.0, 1000.0) + SHIFT) - SHIFT
+    values.map(|v| nearest(((v + offset) * inverse).clamp(0.0, 15.0)) as i8)
 }
 
 /// Scale and offset that bring `scale * q - offset` nearest to the values; `None` where all q are equal.

@@ -3,6 +3,8 @@
 //! A piece of work is some panels of one matrix times all rows that need it. The pieces of all experts make one list, so
 //! that an expert with few tokens keeps no thread waiting.
 
+use std::borrow::Cow;
+
 use rayon::prelude::*;
 
 use super::activations::Activations;
@@ -137,7 +139,19 @@ impl Expert {
         let fits = shape(&gate) == shape(&up) && shape(&down) == turned && Packed::fits(gate.outputs());
         fits.then_some(Expert { gate, up, down })
     }
+
+    /// C.
+    #[must_use]
+    pub fn width(&self) -> usize {
+        self.gate.inputs()
+    }
 }
+
+/// Tokens of one expert and their weights.
+pub type Chosen = Vec<(usize, f32)>;
+
+/// An expert that some token goes through, and these tokens.
+type Used<'a> = (&'a Expert, &'a Chosen);
 
 /// A mixture: each token's output is the sum of those of its experts, weighted.
 ///
@@ -146,14 +160,13 @@ impl Expert {
 /// # Panics
 /// The experts are of another C, or a token is not in `x`; the loader and the router keep both.
 #[must_use]
-pub fn experts(x: &Activations, experts: &[Expert], chosen: &[Vec<(usize, f32)>]) -> Vec<f32> {
-    let used: Vec<(&Expert, &Vec<(usize, f32)>)> = experts.iter().zip(chosen).filter(|(_, c)| !c.is_empty()).collect();
-    let all: Vec<usize> = (0..x.rows()).collect();
+pub fn experts(x: &Activations, experts: &[&Expert], chosen: &[Chosen]) -> Vec<f32> {
+    let used: Vec<Used<'_>> = experts.iter().copied().zip(chosen).filter(|(_, c)| !c.is_empty()).collect();
     let gather = |rows: &[(usize, f32)]| {
-        let rows: Vec<usize> = rows.iter().map(|(t, _)| *t).collect();
-        if rows == all { x.clone() } else { x.gather(&rows) }
+        let all = rows.len() == x.rows() && rows.iter().enumerate().all(|(i, (t, _))| i == *t);
+        if all { Cow::Borrowed(x) } else { Cow::Owned(x.gather(&rows.iter().map(|(t, _)| *t).collect::<Vec<_>>())) }
     };
-    let inputs: Vec<Activations> = used.iter().map(|(_, rows)| gather(rows)).collect();
+    let inputs: Vec<Cow<'_, Activations>> = used.iter().map(|(_, rows)| gather(rows)).collect();
     let sizes = |of: fn(&Expert) -> &Packed| -> Vec<Vec<f32>> {
         used.iter().map(|(e, rows)| vec![0f32; of(e).panels() * rows.len() * PANEL]).collect()
     };
@@ -169,7 +182,7 @@ pub fn experts(x: &Activations, experts: &[Expert], chosen: &[Vec<(usize, f32)>]
     combine(x, &used, &outputs)
 }
 
-fn combine(x: &Activations, used: &[(&Expert, &Vec<(usize, f32)>)], outputs: &[Vec<f32>]) -> Vec<f32> {
+fn combine(x: &Activations, used: &[Used<'_>], outputs: &[Vec<f32>]) -> Vec<f32> {
     let width = x.inputs();
     // For each token: which of the used experts, its row there, and the weight, in the order of the experts.
     let mut parts: Vec<Vec<(usize, usize, f32)>> = vec![Vec::new(); x.rows()];
@@ -195,7 +208,7 @@ fn combine(x: &Activations, used: &[(&Expert, &Vec<(usize, f32)>)], outputs: &[V
 /// The same token by token with widened weights: the twin [`experts`] is held to. The rounding of the inner values to
 /// eight bits is part of what is computed.
 #[must_use]
-pub fn experts_naive(x: &Activations, experts: &[Expert], chosen: &[Vec<(usize, f32)>]) -> Vec<f32> {
+pub fn experts_naive(x: &Activations, experts: &[&Expert], chosen: &[Chosen]) -> Vec<f32> {
     let width = x.inputs();
     let mut out = vec![0f32; x.rows() * width];
     for (expert, rows) in experts.iter().zip(chosen) {

@@ -1,8 +1,9 @@
 //! Keys and values of a softmax layer: in blocks that forks share, in 32 or 16 bits.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
-use candle_core::{Device, Result, Tensor};
+use candle_core::Result;
 use half::f16;
 use half::slice::HalfFloatSliceExt;
 
@@ -50,6 +51,9 @@ struct KvBlock {
     values: Numbers,
 }
 
+/// Numbers in f32: where they lie, or widened.
+type Values<'a> = Cow<'a, [f32]>;
+
 #[derive(Clone, Debug)]
 enum Numbers {
     F32(Vec<f32>),
@@ -72,15 +76,15 @@ impl Numbers {
         }
     }
 
-    /// One of `count` equal parts, widened.
-    fn part(&self, index: usize, count: usize) -> Vec<f32> {
+    /// One of `count` equal parts, widened where it is not in f32 already.
+    fn part(&self, index: usize, count: usize) -> Values<'_> {
         match self {
-            Numbers::F32(values) => values.chunks_exact(values.len() / count).nth(index).unwrap_or_default().to_vec(),
+            Numbers::F32(values) => values.chunks_exact(values.len() / count).nth(index).unwrap_or_default().into(),
             Numbers::F16(values) => {
                 let part = values.chunks_exact(values.len() / count).nth(index).unwrap_or_default();
                 let mut wide = vec![0f32; part.len()];
                 part.convert_to_f32_slice(&mut wide);
-                wide
+                wide.into()
             }
         }
     }
@@ -168,11 +172,9 @@ impl KvCache {
 
     /// Keys `[D, KV_BLOCK]` and values `[KV_BLOCK, D]` of one head in one block. Places beyond [`KvCache::len`] are
     /// meaningless.
-    pub(crate) fn block(&self, index: usize, head: usize) -> Result<(Tensor, Tensor)> {
+    pub(crate) fn block(&self, index: usize, head: usize) -> Result<(Values<'_>, Values<'_>)> {
         let Some(block) = self.blocks.get(index) else { candle_core::bail!("the cache has no block {index}") };
-        let keys = Tensor::from_vec(block.keys.part(head, self.heads), (self.dim, KV_BLOCK), &Device::Cpu)?;
-        let values = Tensor::from_vec(block.values.part(head, self.heads), (KV_BLOCK, self.dim), &Device::Cpu)?;
-        Ok((keys, values))
+        Ok((block.keys.part(head, self.heads), block.values.part(head, self.heads)))
     }
 
     /// Keys and values as they were appended, `[len, G, D]` each, rounded to the precision kept.

@@ -12,3 +12,11 @@ pub(crate) const TWINS: f32 = 2e-5;
 /// f32, in nats, and the share of positions whose likeliest token is the same: for eight bits, and for four.
 pub(crate) const EIGHT_BITS: (f64, f64) = (0.01, 0.93);
 pub(crate) const FOUR_BITS: (f64, f64) = (0.1, 0.8);
+/// The same for a tiny model of random weights, whose distributions are flat.
+pub(crate) const RANDOM_EIGHT_BITS: (f64, f64) = (0.002, 0.9);
+pub(crate) const RANDOM_FOUR_BITS: (f64, f64) = (0.02, 0.7);
+/// The same between two ways of cutting a text: inputs that lie between two integers can fall either way where sums were
+/// added up in another order.
+pub(crate) const RECUT: (f64, f64) = (2e-3, 0.96);
+/// Logits (of up to 7) with keys and values in 16 bits, which round by 1 in 2,048, against 32, absolute.
+pub(crate) const HALF_KEYS_AND_VALUES: f32 = 2e-2;

@@ -9,6 +9,7 @@ use std::time::Instant;
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use lectern_engine::generate::locate::folder_card;
+use lectern_engine::generate::native::KEYS_AND_VALUES;
 use lectern_model::bench;
 use lectern_model::chat::{ChatTemplate, Role};
 use lectern_model::config::deepseek_r1_flops_per_token;
@@ -44,7 +45,7 @@ enum What {
         #[arg(long, value_name = "DIR")]
         model: PathBuf,
         /// q8_0, q4_k or q4_0
-        #[arg(long, value_parser = scheme)]
+        #[arg(long)]
         quantize: Scheme,
         /// Folder to make
         #[arg(long, value_name = "DIR")]
@@ -91,7 +92,7 @@ struct Loaded {
     #[arg(id = "model", long, value_name = "DIR")]
     folder: PathBuf,
     /// Quantise weights that are in floating point: q8_0, q4_k or q4_0
-    #[arg(long, value_parser = scheme)]
+    #[arg(long)]
     quantize: Option<Scheme>,
 }
 
@@ -103,11 +104,6 @@ impl Loaded {
     fn load_keeping(&self, keys_and_values: KvPrecision) -> Result<Model, LoadError> {
         Model::load_with(&self.folder, LoadOptions { quantize: self.quantize, keys_and_values })
     }
-}
-
-fn scheme(name: &str) -> Result<Scheme, String> {
-    let names = Scheme::all().map(Scheme::name).join(", ");
-    Scheme::by_name(name).ok_or_else(|| format!("one of {names}"))
 }
 
 #[derive(Debug, Args)]
@@ -172,45 +168,40 @@ fn info(loaded: &Loaded) -> anyhow::Result<()> {
     let model = loaded.load()?;
     let tokenizer = Tokenizer::load(folder)?;
     let config = model.config();
-    let mut out = std::io::stdout().lock();
-    writeln!(out, "name            {}", card.name)?;
+    out!("name            {}", card.name);
     for (label, text) in [("description", &card.description), ("licence", &card.license), ("source", &card.source)] {
         if !text.is_empty() {
-            writeln!(out, "{label:<15} {text}")?;
+            out!("{label:<15} {text}");
         }
     }
-    writeln!(out, "parameters      {}", model.parameters())?;
-    writeln!(out, "  of these used {} per token", config.active_parameters())?;
-    writeln!(out, "weights         {:.1} MB in memory or mapped", model.weights_bytes() as f64 / 1e6)?;
+    out!("parameters      {}", model.parameters());
+    out!("  of these used {} per token", config.active_parameters());
+    out!("weights         {:.1} MB in memory or mapped", model.weights_bytes() as f64 / 1e6);
     let lightning = config.layers_of(lectern_model::config::AttentionKind::Lightning);
-    writeln!(out, "layers          {} ({lightning} lightning attention)", config.num_hidden_layers())?;
-    writeln!(out, "context         {} tokens", card.context_length.unwrap_or(usize::MAX).min(config.context_length))?;
-    let (fixed, per_token) = (config.state_bytes_fixed(), config.state_bytes_per_token(KvPrecision::F16));
-    writeln!(out, "state           {fixed} bytes and {per_token} per token")?;
+    out!("layers          {} ({lightning} lightning attention)", config.num_hidden_layers());
+    out!("context         {} tokens", card.context_length.unwrap_or(usize::MAX).min(config.context_length));
+    let (fixed, per_token) = (config.state_bytes_fixed(), config.state_bytes_per_token(KEYS_AND_VALUES));
+    out!("state           {fixed} bytes and {per_token} per token");
     let at = 100_000;
     let billions = |flops: u64| flops as f64 / 1e9;
-    writeln!(
-        out,
+    out!(
         "work            {:.2} GFLOP for a token after {at}; {:.2} if all layers were softmax; DeepSeek-R1 {:.0}",
         billions(config.flops_per_token(at)),
         billions(config.flops_per_token_all_softmax(at)),
         billions(deepseek_r1_flops_per_token(at))
-    )?;
-    writeln!(out, "vocabulary      {} ids, {} rows", tokenizer.vocab_len(), config.vocab_size)?;
-    writeln!(out, "ends of a turn  {:?}", tokenizer.eos_ids())?;
-    writeln!(out, "chat template   {}", template(folder)?.name())?;
-    writeln!(out, "digest          {}", model.digest())?;
+    );
+    out!("vocabulary      {} ids, {} rows", tokenizer.vocab_len(), config.vocab_size);
+    out!("ends of a turn  {:?}", tokenizer.eos_ids());
+    out!("chat template   {}", template(folder)?.name());
+    out!("digest          {}", model.digest());
     if card.interim {
-        writeln!(
-            out,
-            "This model stands in until Lectern's own is trained: for trying the program, not for relying on."
-        )?;
+        out!("This model stands in until Lectern's own is trained: for trying the program, not for relying on.");
     }
     Ok(())
 }
 
 fn bench(args: &BenchArgs) -> anyhow::Result<()> {
-    let precision = if args.full_state { KvPrecision::F32 } else { KvPrecision::F16 };
+    let precision = if args.full_state { KvPrecision::F32 } else { KEYS_AND_VALUES };
     let started = Instant::now();
     let model = args.model.load_keeping(precision)?;
     let load_s = started.elapsed().as_secs_f64();

@@ -15,11 +15,9 @@ const STEP: usize = PANEL * LANE;
 const STEPS: usize = GROUP / LANE;
 
 pub(super) fn available() -> bool {
-    ["avx512f", "avx512bw", "avx512vnni"].iter().all(|f| match *f {
-        "avx512f" => is_x86_feature_detected!("avx512f"),
-        "avx512bw" => is_x86_feature_detected!("avx512bw"),
-        _ => is_x86_feature_detected!("avx512vnni"),
-    })
+    is_x86_feature_detected!("avx512f")
+        && is_x86_feature_detected!("avx512bw")
+        && is_x86_feature_detected!("avx512vnni")
 }
 
 /// See [`super::Kernel::panel`].
