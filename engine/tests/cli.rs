@@ -223,28 +223,35 @@ fn a_reader_that_goes_away_ends_the_program_quietly() {
 }
 
 /// The whole path with a real model process: reading, checkpoints, answering. Twenty kills, then the waiting jobs.
+///
+/// A kill counts where it met a running process. How long a process runs is the machine's affair, so each miss brings
+/// the next kill of that command nearer to its start, and the test goes on until twenty were met.
 #[test]
 fn killed_at_twenty_random_moments_of_import_and_reading_nothing_is_lost() {
     let desk = Desk::new();
     let mut random = u64::from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().subsec_nanos());
-    let mut killed = 0;
-    for round in 0..10 {
+    let mut within_ms = [400_u64, 1_200];
+    let (mut killed, mut round) = (0, 0);
+    while killed < 20 {
+        assert!(round < 60, "only {killed} of {} processes were still running when they were killed", 2 * round);
         let name = format!("lease-{round}.txt");
-        let body = format!("Lease {round}. {}", LEASE.repeat(20));
-        let path = desk.file(&name, body);
-        for arguments in [&["import", text(&path)][..], &["extract", &name, "--pack", "nda"]] {
+        let path = desk.file(&name, format!("Lease {round}. {}", LEASE.repeat(20)));
+        for (at, arguments) in [&["import", text(&path)][..], &["extract", &name, "--pack", "nda"]].iter().enumerate() {
             random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             let mut child = desk.command(arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-            std::thread::sleep(Duration::from_millis(10 + (random >> 33) % 900));
-            killed += usize::from(child.try_wait().unwrap().is_none());
+            std::thread::sleep(Duration::from_millis((random >> 33) % within_ms[at]));
+            match child.try_wait().unwrap() {
+                None => killed += 1,
+                Some(_) => within_ms[at] = (within_ms[at] * 3 / 4).max(2),
+            }
             let _ = child.kill();
             child.wait().unwrap();
             // A kill may come before the file is known: then its person imports it again.
             desk.gives(0, &["import", text(&path)]);
         }
-        assert_eq!(desk.json(0, &["list"]).as_array().unwrap().len(), round + 1);
+        round += 1;
+        assert_eq!(desk.json(0, &["list"]).as_array().unwrap().len(), round);
     }
-    assert!(killed >= 10, "only {killed} of 20 were still running when they were killed");
     desk.gives(0, &["jobs", "--run"]);
     let jobs = desk.json(0, &["jobs"]);
     assert!(jobs.as_array().unwrap().iter().all(|j| j["state"] == "done"), "{jobs:#}");
