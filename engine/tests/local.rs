@@ -99,7 +99,7 @@ fn stopping_a_reading_ends_soon_and_the_generator_goes_on() {
     let started = Instant::now();
     let stopped = generator.read(&reading, &mut |_: Event| ControlFlow::Break(()));
     assert_eq!(stopped, Err(GenerateError::Cancelled));
-    assert!(started.elapsed() < Duration::from_secs(5));
+    assert!(started.elapsed() < Duration::from_secs(30));
     assert_eq!(generator.count_tokens("four").unwrap(), 4);
     generator.read(&reading, &mut Silent).unwrap();
     generator.answer(&question(), &mut Silent).unwrap();

@@ -42,7 +42,7 @@ fn outcome(script: &str) -> ParseError {
 fn a_child_that_hangs_is_killed_in_time() {
     let begun = Instant::now();
     assert_eq!(outcome("exec sleep 60").code(), "timeout");
-    assert!(begun.elapsed() < Duration::from_secs(10));
+    assert!(begun.elapsed() < Duration::from_secs(30));
 }
 
 #[test]
@@ -93,7 +93,7 @@ fn cancelling_stops_a_hanging_child_at_once() {
     let begun = Instant::now();
     let mut stop = |_: Event| ControlFlow::Break(());
     assert_eq!(parser.parse_file(&file, "a.txt", None, &mut stop).unwrap_err(), ParseError::Cancelled);
-    assert!(begun.elapsed() < Duration::from_secs(5));
+    assert!(begun.elapsed() < Duration::from_secs(30));
 }
 
 #[test]
@@ -123,7 +123,7 @@ fn the_real_child_ends_when_its_input_ends() {
     drop(child.stdin.take());
     let begun = Instant::now();
     while child.try_wait().unwrap().is_none() {
-        assert!(begun.elapsed() < Duration::from_secs(10), "still alive");
+        assert!(begun.elapsed() < Duration::from_secs(30), "still alive");
         std::thread::sleep(Duration::from_millis(20));
     }
 }
