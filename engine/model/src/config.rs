@@ -288,7 +288,8 @@ impl Config {
     /// Bytes of a state per token read: keys and values `[G, D]` per softmax layer.
     #[must_use]
     pub fn state_bytes_per_token(&self, precision: KvPrecision) -> u64 {
-        (self.layers_of(AttentionKind::Softmax) * 2 * self.key_value_width() * precision.bytes()) as u64
+        let layers = self.layers_of(AttentionKind::Softmax);
+        (layers * 2 * self.num_key_value_heads * precision.bytes(self.head_dim)) as u64
     }
 
     /// Weights of the whole model.

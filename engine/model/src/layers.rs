@@ -1,6 +1,7 @@
 //! The parts every layer is made of: linear maps, the RMS norm, the gated MLP, and access to a tensor's values.
 
 pub(crate) mod kernels;
+pub(crate) mod strips;
 
 use std::cell::RefCell;
 

@@ -5,6 +5,7 @@
 
 mod cache;
 mod file;
+mod numbers;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -13,8 +14,9 @@ use crate::config::{AttentionKind, Config};
 use crate::error::StateError;
 use crate::model::Model;
 
-pub use cache::{KV_BLOCK, KvCache, KvPrecision};
+pub use cache::{KV_BLOCK, KvCache};
 pub use file::FORMAT_VERSION;
+pub use numbers::KvPrecision;
 
 /// The state of one reading. `clone` is a fork: cheap, and the two never see each other's later tokens.
 #[derive(Clone, Debug)]

@@ -3,11 +3,12 @@
 //! `S_t = lambda S_{t-1} + k_t v_t^T`, `o_t = q_t^T S_t`, with `lambda = exp(-s_h f_l)`. Three ways compute the same:
 //! [`naive`] token by token as written, [`chunked`] with matrix products over blocks, [`step`] for few tokens.
 
-use candle_core::{Device, Result, Tensor};
+use candle_core::{Result, Tensor};
 use rayon::prelude::*;
 
-use crate::layers::kernels::{add_scaled, map, sigmoid, silu, vectorized};
-use crate::layers::{Linear, RmsNorm, modify, multiply_activated, to_values, with_values};
+use crate::layers::kernels::{map, sigmoid, silu, vectorized};
+use crate::layers::strips::{Into, Sizes, View, product};
+use crate::layers::{Linear, RmsNorm, modify, multiply_activated, with_values};
 use crate::state::LinearState;
 
 /// Tokens of a block. Any size gives the same result; this one keeps the work inside a block below the projections.
@@ -105,10 +106,8 @@ impl<'a> Fused<'a> {
 /// The recurrence exactly as written, in plain loops: the twin the fast ways are held to.
 ///
 /// `state`: `[H, Dk, Dv]`, updated; the result is `[T, H, D]`.
-///
-/// # Errors
-/// None; the type is that of its twins.
-pub fn naive(fused: Fused<'_>, decay: &Decay, state: &mut [f32]) -> Result<Vec<f32>> {
+#[must_use]
+pub fn naive(fused: Fused<'_>, decay: &Decay, state: &mut [f32]) -> Vec<f32> {
     let (heads, dim) = (fused.heads, fused.dim);
     let mut out = vec![0f32; fused.tokens() * heads * dim];
     for t in 0..fused.tokens() {
@@ -124,16 +123,14 @@ pub fn naive(fused: Fused<'_>, decay: &Decay, state: &mut [f32]) -> Result<Vec<f
             }
         }
     }
-    Ok(out)
+    out
 }
 
 /// The recurrence for few tokens: heads in parallel, update and query in one pass over the state.
 ///
 /// `state`: `[H, Dk, Dv]`, updated; the result is `[T, H, D]`.
-///
-/// # Errors
-/// None; the type is that of its twins.
-pub fn step(fused: Fused<'_>, decay: &Decay, state: &mut [f32]) -> Result<Vec<f32>> {
+#[must_use]
+pub fn step(fused: Fused<'_>, decay: &Decay, state: &mut [f32]) -> Vec<f32> {
     let (heads, dim, tokens) = (fused.heads, fused.dim, fused.tokens());
     let per_head: Vec<Vec<f32>> = state
         .par_chunks_exact_mut(dim * dim)
@@ -141,49 +138,49 @@ pub fn step(fused: Fused<'_>, decay: &Decay, state: &mut [f32]) -> Result<Vec<f3
         .map(|(h, state)| {
             let lambda = decay.of(h)[1];
             let mut out = vec![0f32; tokens * dim];
-            vectorized(|| {
-                for (t, out) in out.chunks_exact_mut(dim).enumerate() {
-                    let (q, k, v) = fused.at(t, h);
-                    for ((row, &k), &q) in state.chunks_exact_mut(dim).zip(k).zip(q) {
-                        for ((s, &v), out) in row.iter_mut().zip(v).zip(out.iter_mut()) {
-                            *s = lambda * *s + k * v;
-                            *out += q * *s;
+            vectorized(
+                #[inline(always)]
+                || {
+                    for (t, out) in out.chunks_exact_mut(dim).enumerate() {
+                        let (q, k, v) = fused.at(t, h);
+                        for ((row, &k), &q) in state.chunks_exact_mut(dim).zip(k).zip(q) {
+                            for ((s, &v), out) in row.iter_mut().zip(v).zip(out.iter_mut()) {
+                                *s = lambda * *s + k * v;
+                                *out += q * *s;
+                            }
                         }
                     }
-                }
-            });
+                },
+            );
             out
         })
         .collect();
-    Ok(interleave(&per_head, tokens, heads, dim))
+    interleave(&per_head, tokens, heads, dim)
 }
 
 /// Blocks of at most `decay`'s size: inside a block a masked product, between blocks the state (spec 1.3, step 5).
 ///
 /// `state`: `[H, Dk, Dv]`, updated; the result is `[T, H, D]`.
-///
-/// # Errors
-/// The numeric library refused.
-pub fn chunked(fused: Fused<'_>, decay: &Decay, state: &mut [f32]) -> Result<Vec<f32>> {
+#[must_use]
+pub fn chunked(fused: Fused<'_>, decay: &Decay, state: &mut [f32]) -> Vec<f32> {
     let (heads, dim, tokens) = (fused.heads, fused.dim, fused.tokens());
     let per_head: Vec<Vec<f32>> = state
         .par_chunks_exact_mut(dim * dim)
         .enumerate()
         .map(|(h, state)| {
-            let mut out = Vec::with_capacity(tokens * dim);
-            let mut start = 0;
-            while start < tokens {
+            let mut out = vec![0f32; tokens * dim];
+            for start in (0..tokens).step_by(decay.block) {
                 let size = decay.block.min(tokens - start);
-                out.extend(one_block(fused, h, start, size, decay.of(h), state)?);
-                start += size;
+                let out = &mut out[start * dim..(start + size) * dim];
+                one_block(fused, h, start, size, decay.of(h), state, out);
             }
-            Ok(out)
+            out
         })
-        .collect::<Result<_>>()?;
-    Ok(interleave(&per_head, tokens, heads, dim))
+        .collect();
+    interleave(&per_head, tokens, heads, dim)
 }
 
-/// One head over tokens `start..start + size`; `powers[n] = lambda^n`. Returns `[size, D]`.
+/// One head over tokens `start..start + size`; `powers[n] = lambda^n`. Adds `[size, D]` to `out`, which holds zeros.
 fn one_block(
     fused: Fused<'_>,
     head: usize,
@@ -191,40 +188,38 @@ fn one_block(
     size: usize,
     powers: &[f32],
     state: &mut [f32],
-) -> Result<Vec<f32>> {
+    out: &mut [f32],
+) {
     let dim = fused.dim;
-    let mut gathered = [(); 5].map(|()| Vec::with_capacity(size * dim));
-    let [q, k, v, q_decayed, k_decayed] = &mut gathered;
+    let mut scores = vec![0f32; size * size];
+    let mut keys = vec![0f32; dim * size];
+    let mut gathered = [(); 4].map(|()| Vec::with_capacity(size * dim));
+    let [q, v, q_decayed, k_decayed] = &mut gathered;
     for i in 0..size {
         let (query, key, value) = fused.at(start + i, head);
         q.extend_from_slice(query);
-        k.extend_from_slice(key);
         v.extend_from_slice(value);
         q_decayed.extend(query.iter().map(|x| x * powers[i + 1]));
         k_decayed.extend(key.iter().map(|x| x * powers[size - 1 - i]));
+        key.iter().enumerate().for_each(|(d, x)| keys[d * size + i] = *x);
     }
-    let [q, k, v, q_decayed, k_decayed] = gathered.map(|values| Tensor::from_vec(values, (size, dim), &Device::Cpu));
-    let v = v?;
-    let scores = q?.matmul(&k?.t()?)?;
-    modify(&scores, |scores| {
-        for (i, row) in scores.chunks_exact_mut(size).enumerate() {
-            let (seen, hidden) = row.split_at_mut(i + 1);
-            for (score, power) in seen.iter_mut().zip(powers[..=i].iter().rev()) {
-                *score *= power;
-            }
-            hidden.fill(0.0);
+    let [q, v, q_decayed, k_decayed] = gathered.each_ref().map(|values| View::of_rows(values, dim));
+    let within = Sizes { rows: size, inner: dim, columns: size };
+    product(q, View::of_rows(&keys, size), within, &mut scores, size, Into::Place);
+    for (i, row) in scores.chunks_exact_mut(size).enumerate() {
+        let (seen, hidden) = row.split_at_mut(i + 1);
+        for (score, power) in seen.iter_mut().zip(powers[..=i].iter().rev()) {
+            *score *= power;
         }
-    })?;
-    let inside = scores.matmul(&v)?;
-    let before = q_decayed?.matmul(&Tensor::from_slice(state, (dim, dim), &Device::Cpu)?)?;
-    with_values(&k_decayed?.t()?.matmul(&v)?, |update| {
-        for (s, update) in state.iter_mut().zip(update) {
-            *s = powers[size] * *s + update;
-        }
-    })?;
-    let mut out = to_values(&inside)?;
-    with_values(&before, |before| vectorized(|| add_scaled(&mut out, 1.0, before)))?;
-    Ok(out)
+        hidden.fill(0.0);
+    }
+    let to_values = Sizes { rows: size, inner: size, columns: dim };
+    product(View::of_rows(&scores, size), v, to_values, out, dim, Into::Sum);
+    let before = Sizes { rows: size, inner: dim, columns: dim };
+    product(q_decayed, View::of_rows(state, dim), before, out, dim, Into::Sum);
+    state.iter_mut().for_each(|s| *s *= powers[size]);
+    let update = Sizes { rows: dim, inner: size, columns: dim };
+    product(k_decayed.turned(), v, update, state, dim, Into::Sum);
 }
 
 /// `H` times `[T, D]` to `[T, H, D]`.
@@ -277,7 +272,7 @@ impl LightningAttention {
             let fused = Fused::new(values, heads, self.dim);
             let attend = if tokens <= FEW_TOKENS { step } else { chunked };
             attend(fused, &self.decay, state.values_mut())
-        })??;
+        })?;
         let normed = self.norm.forward(&Tensor::from_vec(attended, (tokens, heads * self.dim), x.device())?)?;
         let gate = self.output_gate.forward_sharing(x, &mut rounded)?;
         multiply_activated(&gate, &normed, sigmoid)?;

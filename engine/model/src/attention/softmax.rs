@@ -7,12 +7,14 @@ use candle_core::{Result, Tensor};
 use rayon::prelude::*;
 
 use crate::layers::kernels::{add_scaled, dot, exp, maximum, vectorized};
+use crate::layers::strips::{Into, STRIP, Sizes, View, product};
 use crate::layers::{Linear, modify, to_values, with_values};
 use crate::state::{KV_BLOCK, KvCache};
 
-/// Query tokens one task handles: its scores against a block stay in the second-level cache.
-const TILE: usize = 128;
-/// Query tokens up to which plain loops beat matrix products.
+/// Query rows (tokens times the heads that share a key) one task handles: its scores against a block stay in the
+/// second-level cache beside the block itself.
+const ROWS: usize = 192;
+/// Query tokens up to which one task handles [`SPAN`] cache blocks only, so that there is work for all threads.
 const FEW_TOKENS: usize = 4;
 /// Cache blocks one task handles when there are few query tokens.
 const SPAN: usize = 4;
@@ -48,19 +50,22 @@ impl Rotations {
     /// multiplies all dimensions by `scale`. `x`: `[T, heads, D]`.
     fn apply(&self, x: &mut [f32], heads: usize, dim: usize, scale: f32) {
         let rows = self.cos.chunks_exact(self.half).zip(self.sin.chunks_exact(self.half));
-        vectorized(|| {
-            for (token, (cos, sin)) in x.chunks_exact_mut(heads * dim).zip(rows) {
-                for head in token.chunks_exact_mut(dim) {
-                    let (low, rest) = head.split_at_mut(self.half);
-                    for (((a, b), cos), sin) in low.iter_mut().zip(rest).zip(cos).zip(sin) {
-                        (*a, *b) = (*a * cos - *b * sin, *b * cos + *a * sin);
-                    }
-                    if scale != 1.0 {
-                        head.iter_mut().for_each(|x| *x *= scale);
+        vectorized(
+            #[inline(always)]
+            || {
+                for (token, (cos, sin)) in x.chunks_exact_mut(heads * dim).zip(rows) {
+                    for head in token.chunks_exact_mut(dim) {
+                        let (low, rest) = head.split_at_mut(self.half);
+                        for (((a, b), cos), sin) in low.iter_mut().zip(rest).zip(cos).zip(sin) {
+                            (*a, *b) = (*a * cos - *b * sin, *b * cos + *a * sin);
+                        }
+                        if scale != 1.0 {
+                            head.iter_mut().for_each(|x| *x *= scale);
+                        }
                     }
                 }
-            }
-        });
+            },
+        );
     }
 }
 
@@ -100,11 +105,12 @@ impl Running {
         Running { dim, largest: vec![f32::NEG_INFINITY; rows], total: vec![0.0; rows], sums: vec![0.0; rows * dim] }
     }
 
-    /// Turns a block's scores `[R, columns]` into weights in place, `seen(row)` columns of which count, and brings
-    /// the sums to the new largest score.
+    /// Turns a block's scores `[R, KV_BLOCK]`, of which `columns` were made, into weights in place, `seen(row)` of which
+    /// count, and brings the sums to the new largest score.
+    #[inline(always)]
     fn weigh(&mut self, scores: &mut [f32], columns: usize, seen: impl Fn(usize) -> usize) {
-        for (row, scores) in scores.chunks_exact_mut(columns).enumerate() {
-            let (scores, hidden) = scores.split_at_mut(seen(row));
+        for (row, scores) in scores.chunks_exact_mut(KV_BLOCK).enumerate() {
+            let (scores, hidden) = scores[..columns].split_at_mut(seen(row));
             hidden.fill(0.0);
             if scores.is_empty() {
                 continue;
@@ -189,7 +195,7 @@ pub fn naive(queries: &[f32], cache: &KvCache, heads: Heads) -> Result<Vec<f32>>
 /// The numeric library refused.
 pub fn streaming(queries: &[f32], cache: &KvCache, heads: Heads) -> Result<Vec<f32>> {
     let tokens = queries.len() / (heads.query * heads.dim);
-    let tile = if tokens <= FEW_TOKENS { tokens } else { TILE };
+    let tile = if tokens <= FEW_TOKENS { tokens } else { (ROWS / heads.group()).max(1) };
     let blocks = cache.len().div_ceil(KV_BLOCK);
     let span = if tokens <= FEW_TOKENS { SPAN } else { blocks };
     let tasks: Vec<Task> = (0..tokens.div_ceil(tile))
@@ -237,70 +243,37 @@ impl Task {
             gathered.extend_from_slice(&queries[at..at + group * dim]);
         }
         let first = cache.len() - tokens + self.from; // position of the first row
+        let last = first + (self.to - self.from) - 1;
         let mut running = Running::new(rows, dim);
-        let products = self.to - self.from > FEW_TOKENS;
-        let rows_tensor =
-            products.then(|| Tensor::from_slice(&gathered, (rows, dim), &candle_core::Device::Cpu)).transpose()?;
+        let mut scores = vec![0f32; rows * KV_BLOCK];
         for block in self.blocks.clone() {
             let from = block * KV_BLOCK;
-            let last = first + (self.to - self.from) - 1;
             if from > last {
                 break;
             }
             let columns = (last + 1 - from).min(KV_BLOCK);
             // A row sees its own position and those before it.
             let seen = |row: usize| (first + row / group + 1).saturating_sub(from).min(columns);
-            let (keys, values) = cache.block(block, self.head)?;
-            match &rows_tensor {
-                Some(rows) => by_products(&mut running, rows, &keys, &values, columns, seen)?,
-                None => by_loops(&mut running, &gathered, &keys, &values, columns, seen),
+            let block = cache.block(block, self.head)?;
+            let left = View::of_rows(&gathered, dim);
+            for strip in 0..columns.div_ceil(STRIP) {
+                let sizes = Sizes { rows, inner: dim, columns: STRIP };
+                let scores = &mut scores[strip * STRIP..];
+                product(left, View::of_rows(&block.key_strip(strip), STRIP), sizes, scores, KV_BLOCK, Into::Place);
+            }
+            vectorized(
+                #[inline(always)]
+                || running.weigh(&mut scores, columns, seen),
+            );
+            for strip in 0..dim.div_ceil(STRIP) {
+                let (values, width) = block.value_strip(strip, columns);
+                let sizes = Sizes { rows, inner: columns, columns: width };
+                let (left, right) = (View::of_rows(&scores, KV_BLOCK), View::of_rows(&values, width));
+                product(left, right, sizes, &mut running.sums[strip * STRIP..], dim, Into::Sum);
             }
         }
         Ok(running)
     }
-}
-
-/// One block with matrix products: for many rows. `keys`: `[D, KV_BLOCK]`, `values`: `[KV_BLOCK, D]`.
-fn by_products(
-    running: &mut Running,
-    rows: &Tensor,
-    keys: &[f32],
-    values: &[f32],
-    columns: usize,
-    seen: impl Fn(usize) -> usize,
-) -> Result<()> {
-    let keys = Tensor::from_slice(keys, (running.dim, KV_BLOCK), &candle_core::Device::Cpu)?;
-    let values = Tensor::from_slice(values, (KV_BLOCK, running.dim), &candle_core::Device::Cpu)?;
-    let scores = rows.matmul(&keys.narrow(1, 0, columns)?)?;
-    modify(&scores, |scores| vectorized(|| running.weigh(scores, columns, seen)))?;
-    let sums = scores.matmul(&values.narrow(0, 0, columns)?)?;
-    with_values(&sums, |sums| vectorized(|| add_scaled(&mut running.sums, 1.0, sums)))
-}
-
-/// One block in loops over contiguous memory: for few rows. Shapes as in [`by_products`], `rows`: `[R, D]`.
-fn by_loops(
-    running: &mut Running,
-    rows: &[f32],
-    keys: &[f32],
-    values: &[f32],
-    columns: usize,
-    seen: impl Fn(usize) -> usize,
-) {
-    let dim = running.dim;
-    let mut scores = vec![0f32; rows.len() / dim * columns];
-    vectorized(|| {
-        for (q, scores) in rows.chunks_exact(dim).zip(scores.chunks_exact_mut(columns)) {
-            for (&q, keys) in q.iter().zip(keys.chunks_exact(KV_BLOCK)) {
-                add_scaled(scores, q, keys);
-            }
-        }
-        running.weigh(&mut scores, columns, seen);
-        for (sums, scores) in running.sums.chunks_exact_mut(dim).zip(scores.chunks_exact(columns)) {
-            for (&weight, value) in scores.iter().zip(values.chunks_exact(dim)) {
-                add_scaled(sums, weight, value);
-            }
-        }
-    });
 }
 
 /// Writes a task's rows to their places in `[T, H, D]`.

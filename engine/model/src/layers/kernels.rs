@@ -1,7 +1,8 @@
 //! Inner loops over f32 slices, written so that the compiler turns them into vector code.
 //!
 //! The program is built for the oldest x86-64, so each hot loop runs inside [`vectorized`], which compiles it a
-//! second time for AVX2 and picks at run time. Functions called from there must be `#[inline(always)]`.
+//! second time for AVX2 and picks at run time. The closure given to it, and functions called from there, must be
+//! `#[inline(always)]`: what the compiler leaves as a function of its own is compiled for the oldest processor.
 
 use rayon::prelude::*;
 
@@ -20,6 +21,16 @@ pub(crate) fn vectorized<R>(body: impl FnOnce() -> R) -> R {
         return pulp::Simd::vectorize(simd, body);
     }
     body()
+}
+
+/// Runs `body`, which is written for vectors of any width, with the widest this processor has.
+#[inline]
+pub(crate) fn with_instructions<W: pulp::WithSimd>(body: W) -> W::Output {
+    #[cfg(target_arch = "x86_64")]
+    if let Some(simd) = pulp::x86::V3::try_new() {
+        return pulp::Simd::vectorize(simd, body);
+    }
+    body.with_simd(pulp::Scalar128b)
 }
 
 /// Sum of `a[i] * b[i]` over the shorter of the two.
@@ -105,22 +116,28 @@ pub(crate) fn silu(x: f32) -> f32 {
 /// `values[i] = change(values[i])`, over all threads.
 pub(crate) fn map(values: &mut [f32], change: impl Fn(f32) -> f32 + Send + Sync) {
     for_tasks(values, |values| {
-        vectorized(|| {
-            for value in values {
-                *value = change(*value);
-            }
-        });
+        vectorized(
+            #[inline(always)]
+            || {
+                for value in values {
+                    *value = change(*value);
+                }
+            },
+        );
     });
 }
 
 /// `left[i] = join(left[i], right[i])`, over all threads. Both have the same length.
 pub(crate) fn zip(left: &mut [f32], right: &[f32], join: impl Fn(f32, f32) -> f32 + Sync) {
     let run = |left: &mut [f32], right: &[f32]| {
-        vectorized(|| {
-            for (l, r) in left.iter_mut().zip(right) {
-                *l = join(*l, *r);
-            }
-        });
+        vectorized(
+            #[inline(always)]
+            || {
+                for (l, r) in left.iter_mut().zip(right) {
+                    *l = join(*l, *r);
+                }
+            },
+        );
     };
     if left.len() <= ELEMENTS_PER_TASK {
         run(left, right);
@@ -163,13 +180,16 @@ pub(crate) fn few_rows(x: &[f32], weight: &[f32], inner: usize, out: &mut [f32])
 fn product(x: &[f32], weight: &[f32], inner: usize, out: &mut [f32]) {
     let rows = x.len() / inner;
     let run = |(weight, out): (&[f32], &mut [f32])| {
-        vectorized(|| {
-            for (weight, out) in weight.chunks_exact(inner).zip(out.chunks_exact_mut(rows)) {
-                for (x, out) in x.chunks_exact(inner).zip(out) {
-                    *out = dot(x, weight);
+        vectorized(
+            #[inline(always)]
+            || {
+                for (weight, out) in weight.chunks_exact(inner).zip(out.chunks_exact_mut(rows)) {
+                    for (x, out) in x.chunks_exact(inner).zip(out) {
+                        *out = dot(x, weight);
+                    }
                 }
-            }
-        });
+            },
+        );
     };
     let columns = weight.len() / inner;
     if rows * weight.len() <= SERIAL_PRODUCT || columns < 2 {

@@ -161,17 +161,20 @@ impl Activations {
 
 /// Scale, and sum of the integers.
 fn quantize_group(values: &[f32; GROUP], integers: &mut [i8]) -> (f32, i32) {
-    crate::layers::kernels::vectorized(|| {
-        let largest = values.iter().fold(0f32, |m, v| m.max(v.abs()));
-        let scale = largest / 127.0;
-        // What is smaller counts as zero: its inverse would overflow.
-        let inverse = if largest > 1e-30 { 127.0 / largest } else { 0.0 };
-        let mut sum = 0i32;
-        for (q, v) in integers.iter_mut().zip(values) {
-            let rounded = nearest(v * inverse);
-            *q = rounded as i8;
-            sum += rounded as i32;
-        }
-        (scale, sum)
-    })
+    crate::layers::kernels::vectorized(
+        #[inline(always)]
+        || {
+            let largest = values.iter().fold(0f32, |m, v| m.max(v.abs()));
+            let scale = largest / 127.0;
+            // What is smaller counts as zero: its inverse would overflow.
+            let inverse = if largest > 1e-30 { 127.0 / largest } else { 0.0 };
+            let mut sum = 0i32;
+            for (q, v) in integers.iter_mut().zip(values) {
+                let rounded = nearest(v * inverse);
+                *q = rounded as i8;
+                sum += rounded as i32;
+            }
+            (scale, sum)
+        },
+    )
 }

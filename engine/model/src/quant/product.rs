@@ -62,7 +62,10 @@ impl Piece<'_> {
                 gate.clear();
                 gate.resize(out.len(), 0f32);
                 kernel.panel(gated.bits(), gated.panel(index), tile, &mut gate);
-                vectorized(|| out.iter_mut().zip(&gate).for_each(|(o, g)| *o = silu(*o) * g));
+                vectorized(
+                    #[inline(always)]
+                    || out.iter_mut().zip(&gate).for_each(|(o, g)| *o = silu(*o) * g),
+                );
             }
             from += tile.rows;
         }
@@ -201,7 +204,12 @@ fn combine(x: &Activations, used: &[Used<'_>], outputs: &[Vec<f32>]) -> Vec<f32>
             }
         }
     };
-    out.par_chunks_mut(width).zip(&parts).with_min_len(16).for_each(|piece| vectorized(|| add(piece)));
+    out.par_chunks_mut(width).zip(&parts).with_min_len(16).for_each(|piece| {
+        vectorized(
+            #[inline(always)]
+            || add(piece),
+        )
+    });
     out
 }
 

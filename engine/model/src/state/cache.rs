@@ -1,36 +1,18 @@
-//! Keys and values of a softmax layer: in blocks that forks share, in 32 or 16 bits.
+//! Keys and values of a softmax layer: in blocks that forks share, cut into strips as attention reads them.
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
 use candle_core::Result;
-use half::f16;
-use half::slice::HalfFloatSliceExt;
+
+use super::KvPrecision;
+use super::numbers::{Numbers, SHARING, Scales};
+use crate::layers::strips::STRIP;
 
 /// Positions of one cache block.
 pub const KV_BLOCK: usize = 256;
-
-/// How keys and values are kept. Scores and sums are made in f32 either way.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum KvPrecision {
-    /// As computed.
-    #[default]
-    F32,
-    /// Half the memory, for a rounding of 1 in 2,048.
-    F16,
-}
-
-impl KvPrecision {
-    /// Bytes of one value.
-    #[must_use]
-    pub fn bytes(self) -> usize {
-        match self {
-            KvPrecision::F32 => size_of::<f32>(),
-            KvPrecision::F16 => size_of::<f16>(),
-        }
-    }
-}
+/// Strips of keys in a block.
+const KEY_STRIPS: usize = KV_BLOCK / STRIP;
 
 /// Keys and values of a softmax layer in blocks of [`KV_BLOCK`] positions. Full blocks are shared between forks for
 /// good, the last one until one of them writes.
@@ -43,50 +25,37 @@ pub struct KvCache {
     blocks: Vec<Arc<KvBlock>>,
 }
 
-/// Keys are turned, `[G, D, KV_BLOCK]`, so that scores of consecutive positions are made from consecutive memory;
-/// values lie as they came, `[G, KV_BLOCK, D]`.
+/// Keys lie in strips of [`STRIP`] positions, `[G, KEY_STRIPS, D, STRIP]`, so that scores of consecutive positions are
+/// made from consecutive memory; values in strips of as many dimensions, `[G, ceil(D / STRIP), KV_BLOCK, STRIP]`, of which
+/// the last is as narrow as what is left of D.
 #[derive(Clone, Debug)]
 struct KvBlock {
     keys: Numbers,
     values: Numbers,
 }
 
-/// Numbers in f32: where they lie, or widened.
-type Values<'a> = Cow<'a, [f32]>;
-
-#[derive(Clone, Debug)]
-enum Numbers {
-    F32(Vec<f32>),
-    F16(Vec<f16>),
+/// Keys and values of one head in one block.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct HeadBlock<'a> {
+    block: &'a KvBlock,
+    head: usize,
+    dim: usize,
 }
 
-impl Numbers {
-    fn zeros(precision: KvPrecision, count: usize) -> Self {
-        match precision {
-            KvPrecision::F32 => Numbers::F32(vec![0.0; count]),
-            KvPrecision::F16 => Numbers::F16(vec![f16::ZERO; count]),
-        }
+impl<'a> HeadBlock<'a> {
+    /// Keys `[D, STRIP]` of the positions of one strip. Places beyond [`KvCache::len`] are meaningless.
+    pub(crate) fn key_strip(&self, strip: usize) -> Cow<'a, [f32]> {
+        let (at, long, scales) = (self.head * KEY_STRIPS + strip, self.dim * STRIP, self.dim.div_ceil(SHARING) * STRIP);
+        self.block.keys.widened(at * long..(at + 1) * long, (at * scales..(at + 1) * scales, Scales::Columns))
     }
 
-    fn set(&mut self, index: usize, value: f32) {
-        match self {
-            Numbers::F32(values) => values[index] = value,
-            // A value beyond f16's range would become infinite and poison every later score.
-            Numbers::F16(values) => values[index] = f16::from_f32(value.clamp(-65_504.0, 65_504.0)),
-        }
-    }
-
-    /// One of `count` equal parts, widened where it is not in f32 already.
-    fn part(&self, index: usize, count: usize) -> Values<'_> {
-        match self {
-            Numbers::F32(values) => values.chunks_exact(values.len() / count).nth(index).unwrap_or_default().into(),
-            Numbers::F16(values) => {
-                let part = values.chunks_exact(values.len() / count).nth(index).unwrap_or_default();
-                let mut wide = vec![0f32; part.len()];
-                part.convert_to_f32_slice(&mut wide);
-                wide.into()
-            }
-        }
+    /// Values `[positions, width]` of one strip of dimensions, and the width.
+    pub(crate) fn value_strip(&self, strip: usize, positions: usize) -> (Cow<'a, [f32]>, usize) {
+        let width = STRIP.min(self.dim - strip * STRIP);
+        let at = (self.head * self.dim + strip * STRIP) * KV_BLOCK;
+        let scales = (self.head * self.dim.div_ceil(STRIP) + strip) * KV_BLOCK;
+        let scales = (scales..scales + positions, Scales::Rows(width));
+        (self.block.values.widened(at..at + positions * width, scales), width)
     }
 }
 
@@ -130,7 +99,7 @@ impl KvCache {
     /// Bytes referred to.
     #[must_use]
     pub fn bytes(&self) -> u64 {
-        (self.blocks.len() * 2 * self.heads * self.dim * KV_BLOCK * self.precision.bytes()) as u64
+        (self.blocks.len() * 2 * self.heads * KV_BLOCK * self.precision.bytes(self.dim)) as u64
     }
 
     /// Adds positions. `keys`, `values`: `[T, G, D]`.
@@ -140,7 +109,8 @@ impl KvCache {
         while !keys.is_empty() {
             let filled = self.len % KV_BLOCK;
             if filled == 0 {
-                let numbers = Numbers::zeros(self.precision, width * KV_BLOCK);
+                let scales = self.heads * self.dim.div_ceil(SHARING) * KV_BLOCK;
+                let numbers = Numbers::zeros(self.precision, width * KV_BLOCK, scales);
                 self.blocks.push(Arc::new(KvBlock { keys: numbers.clone(), values: numbers }));
             }
             let take = (KV_BLOCK - filled).min(keys.len() / width);
@@ -156,41 +126,55 @@ impl KvCache {
     fn write(&mut self, filled: usize, keys: &[f32], values: &[f32]) {
         let (heads, dim) = (self.heads, self.dim);
         let Some(block) = self.blocks.last_mut().map(Arc::make_mut) else { return };
-        let width = heads * dim;
-        for (p, token) in keys.chunks_exact(width).enumerate() {
-            for (row, &key) in token.iter().enumerate() {
-                block.keys.set(row * KV_BLOCK + filled + p, key);
+        let groups = dim.div_ceil(SHARING);
+        for (p, token) in (filled..).zip(keys.chunks_exact(heads * dim)) {
+            for (head, key) in token.chunks_exact(dim).enumerate() {
+                let strip = head * KEY_STRIPS + p / STRIP;
+                for (g, group) in key.chunks(SHARING).enumerate() {
+                    let place = |d| (strip * dim + g * SHARING + d) * STRIP + p % STRIP;
+                    block.keys.put(group, place, (strip * groups + g) * STRIP + p % STRIP);
+                }
             }
         }
-        for (p, token) in values.chunks_exact(width).enumerate() {
+        for (p, token) in (filled..).zip(values.chunks_exact(heads * dim)) {
             for (head, value) in token.chunks_exact(dim).enumerate() {
-                let at = (head * KV_BLOCK + filled + p) * dim;
-                value.iter().enumerate().for_each(|(d, &value)| block.values.set(at + d, value));
+                for (g, group) in value.chunks(SHARING).enumerate() {
+                    let place = |d| (head * dim + g * SHARING) * KV_BLOCK + p * group.len() + d;
+                    block.values.put(group, place, (head * groups + g) * KV_BLOCK + p);
+                }
             }
         }
     }
 
-    /// Keys `[D, KV_BLOCK]` and values `[KV_BLOCK, D]` of one head in one block. Places beyond [`KvCache::len`] are
-    /// meaningless.
-    pub(crate) fn block(&self, index: usize, head: usize) -> Result<(Values<'_>, Values<'_>)> {
-        let Some(block) = self.blocks.get(index) else { candle_core::bail!("the cache has no block {index}") };
-        Ok((block.keys.part(head, self.heads), block.values.part(head, self.heads)))
+    /// One head of one block.
+    pub(crate) fn block(&self, index: usize, head: usize) -> Result<HeadBlock<'_>> {
+        match self.blocks.get(index) {
+            Some(block) if head < self.heads => Ok(HeadBlock { block, head, dim: self.dim }),
+            _ => candle_core::bail!("the cache has no head {head} in a block {index}"),
+        }
     }
 
     /// Keys and values as they were appended, `[len, G, D]` each, rounded to the precision kept.
     #[must_use]
     pub fn to_rows(&self) -> (Vec<f32>, Vec<f32>) {
         let (heads, dim) = (self.heads, self.dim);
-        let mut keys = Vec::with_capacity(self.len * heads * dim);
-        let mut values = Vec::with_capacity(self.len * heads * dim);
+        let (mut keys, mut values) = (vec![0f32; self.len * heads * dim], vec![0f32; self.len * heads * dim]);
         for (index, block) in self.blocks.iter().enumerate() {
             let filled = (self.len - index * KV_BLOCK).min(KV_BLOCK);
-            let (turned, straight) = (block.keys.part(0, 1), block.values.part(0, 1));
-            for p in 0..filled {
-                keys.extend((0..heads * dim).map(|row| turned[row * KV_BLOCK + p]));
-                for head in 0..heads {
-                    let at = (head * KV_BLOCK + p) * dim;
-                    values.extend_from_slice(&straight[at..at + dim]);
+            for head in 0..heads {
+                let block = HeadBlock { block, head, dim };
+                let at = |p: usize| ((index * KV_BLOCK + p) * heads + head) * dim;
+                for strip in 0..filled.div_ceil(STRIP) {
+                    for (d, row) in block.key_strip(strip).chunks_exact(STRIP).enumerate() {
+                        let positions = (strip * STRIP..filled).zip(row);
+                        positions.for_each(|(p, key)| keys[at(p) + d] = *key);
+                    }
+                }
+                for strip in 0..dim.div_ceil(STRIP) {
+                    let (rows, width) = block.value_strip(strip, filled);
+                    for (p, row) in rows.chunks_exact(width).enumerate() {
+                        values[at(p) + strip * STRIP..][..width].copy_from_slice(row);
+                    }
                 }
             }
         }

@@ -11,8 +11,6 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use half::f16;
-
 use super::{KvCache, KvPrecision, LayerState, LinearState, State, StateIdentity};
 use crate::error::StateError;
 use crate::model::Model;
@@ -23,8 +21,8 @@ const MAGIC: &[u8; 8] = b"LECSTATE";
 const CHECKSUM_BYTES: u64 = 32;
 /// A header longer than this is not ours; it bounds what a damaged length can make us allocate.
 const LONGEST_HEADER: u32 = 1 << 20;
-/// Values converted at a time.
-const VALUES_AT_ONCE: usize = 16 * 1024;
+/// Rows of values converted at a time.
+const ROWS_AT_ONCE: usize = 256;
 
 #[derive(Debug, Serialize, Deserialize)]
 struct Header {
@@ -61,7 +59,7 @@ impl LayerShape {
                 heads.checked_mul(dim)?.checked_mul(dim)?.checked_mul(size_of::<f32>())
             }
             LayerShape::Softmax { heads, dim, precision } => {
-                heads.checked_mul(dim)?.checked_mul(positions)?.checked_mul(2 * precision.bytes())
+                heads.checked_mul(positions)?.checked_mul(precision.bytes(dim))?.checked_mul(2)
             }
         }
     }
@@ -88,14 +86,12 @@ impl<T: Write> Hashed<T> {
         self.inner.write_all(bytes)
     }
 
-    fn write_values(&mut self, values: &[f32], precision: KvPrecision) -> std::io::Result<()> {
-        let mut bytes = Vec::with_capacity(VALUES_AT_ONCE * precision.bytes());
-        for values in values.chunks(VALUES_AT_ONCE) {
+    /// Rows of `dim` values.
+    fn write_rows(&mut self, values: &[f32], dim: usize, precision: KvPrecision) -> std::io::Result<()> {
+        let mut bytes = Vec::with_capacity(ROWS_AT_ONCE * precision.bytes(dim));
+        for values in values.chunks(ROWS_AT_ONCE * dim) {
             bytes.clear();
-            match precision {
-                KvPrecision::F32 => bytes.extend(values.iter().flat_map(|value| value.to_le_bytes())),
-                KvPrecision::F16 => bytes.extend(values.iter().flat_map(|value| f16::from_f32(*value).to_le_bytes())),
-            }
+            precision.encode(values, dim, &mut bytes);
             self.write(&bytes)?;
         }
         Ok(())
@@ -117,14 +113,13 @@ impl<T: Read> Hashed<T> {
         Ok(bytes)
     }
 
-    fn read_values(&mut self, count: usize, precision: KvPrecision) -> std::io::Result<Vec<f32>> {
-        let mut values = Vec::with_capacity(count);
-        while values.len() < count {
-            let bytes = self.read_bytes((count - values.len()).min(VALUES_AT_ONCE) * precision.bytes())?;
-            match precision {
-                KvPrecision::F32 => values.extend(bytes.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b))),
-                KvPrecision::F16 => values.extend(bytes.as_chunks().0.iter().map(|b| f16::from_le_bytes(*b).to_f32())),
-            }
+    fn read_rows(&mut self, rows: usize, dim: usize, precision: KvPrecision) -> std::io::Result<Vec<f32>> {
+        let mut values = Vec::with_capacity(rows * dim);
+        let mut left = rows;
+        while left > 0 {
+            let now = left.min(ROWS_AT_ONCE);
+            precision.decode(&self.read_bytes(now * precision.bytes(dim))?, dim, &mut values);
+            left -= now;
         }
         Ok(values)
     }
@@ -183,11 +178,11 @@ fn write_file(state: &State, path: &Path, identity: &StateIdentity) -> std::io::
     out.write(&header)?;
     for layer in &state.layers {
         match layer {
-            LayerState::Lightning(linear) => out.write_values(linear.values(), KvPrecision::F32)?,
+            LayerState::Lightning(linear) => out.write_rows(linear.values(), linear.dim, KvPrecision::F32)?,
             LayerState::Softmax(cache) => {
                 let (keys, values) = cache.to_rows();
-                out.write_values(&keys, cache.precision())?;
-                out.write_values(&values, cache.precision())?;
+                out.write_rows(&keys, cache.dim(), cache.precision())?;
+                out.write_rows(&values, cache.dim(), cache.precision())?;
             }
         }
     }
@@ -291,14 +286,14 @@ fn read_layer(
 ) -> Result<(), StateError> {
     let unread = |source| StateError::Io { action: "read", path: path.to_owned(), source };
     match layer {
-        LayerState::Lightning(LinearState { values, .. }) => {
-            *values = std::sync::Arc::new(input.read_values(values.len(), KvPrecision::F32).map_err(unread)?);
+        LayerState::Lightning(LinearState { heads, dim, values }) => {
+            *values = std::sync::Arc::new(input.read_rows(*heads * *dim, *dim, KvPrecision::F32).map_err(unread)?);
         }
         LayerState::Softmax(cache) => {
-            let count = positions * cache.heads() * cache.dim();
-            let keys = input.read_values(count, cache.precision()).map_err(unread)?;
-            let values = input.read_values(count, cache.precision()).map_err(unread)?;
-            let mut restored = KvCache::new(cache.heads(), cache.dim(), cache.precision());
+            let (rows, dim) = (positions * cache.heads(), cache.dim());
+            let keys = input.read_rows(rows, dim, cache.precision()).map_err(unread)?;
+            let values = input.read_rows(rows, dim, cache.precision()).map_err(unread)?;
+            let mut restored = KvCache::new(cache.heads(), dim, cache.precision());
             restored.append(&keys, &values);
             *cache = restored;
         }
