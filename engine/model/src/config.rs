@@ -1,7 +1,10 @@
 //! The model's description: `config.json` as it is on disk, and the checked form everything else uses.
 //!
-//! Keys and defaults follow the MiniMax-M1 release (spec section 1.1). An unknown key is refused: a key that is
+//! Keys and defaults follow the MiniMax-M1 release (spec section 1.1); those that transformers writes for its own class
+//! are turned into them. An unknown key is refused: a key that is
 //! silently ignored is how a port computes something else than the model it loads.
+
+mod native;
 
 use std::path::Path;
 
@@ -140,6 +143,12 @@ pub struct RawConfig {
     pub name_or_path: Option<String>,
 }
 
+/// The key that says which other keys to expect.
+#[derive(Deserialize)]
+struct Kind {
+    model_type: String,
+}
+
 /// One token id or a list of them.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
 #[serde(untagged)]
@@ -249,8 +258,13 @@ impl Config {
     }
 
     pub(crate) fn parse(text: &str, path: &Path) -> Result<Config, ConfigError> {
-        let raw: RawConfig =
-            serde_json::from_str(text).map_err(|source| ConfigError::Parse { path: path.to_owned(), source })?;
+        let unread = |source| ConfigError::Parse { path: path.to_owned(), source };
+        let kind: Kind = serde_json::from_str(text).map_err(unread)?;
+        if kind.model_type == native::MODEL_TYPE {
+            let native: native::NativeConfig = serde_json::from_str(text).map_err(unread)?;
+            return native.released()?.check();
+        }
+        let raw: RawConfig = serde_json::from_str(text).map_err(unread)?;
         raw.check()
     }
 

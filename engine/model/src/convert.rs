@@ -9,9 +9,10 @@ use std::path::{Path, PathBuf};
 use safetensors::{Dtype, View};
 
 use crate::config::Config;
-use crate::error::{ConfigError, LoadError};
-use crate::quant::{Packed, Scheme};
-use crate::weights::{INDEX, SINGLE, WeightFiles, is_float, packed_shape, scheme_of, widen};
+use crate::error::LoadError;
+use crate::gguf::Header;
+use crate::quant::{Packed, Scheme, blocks};
+use crate::weights::{Encoding, INDEX, SINGLE, Stored, WeightFiles, packed_shape, scheme_of};
 
 /// Why a model was not converted.
 #[derive(Debug, thiserror::Error)]
@@ -52,14 +53,54 @@ pub struct Converted {
 
 /// One tensor of the new model, made when it is written.
 struct Tensor<'a> {
-    view: safetensors::tensor::TensorView<'a>,
-    scheme: Option<Scheme>,
+    stored: Stored<'a>,
+    /// What becomes of it.
+    target: Target,
     shape: Vec<usize>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Target {
+    /// Written as it is: in floating point, or in few bits already.
+    AsIs(Dtype),
+    /// Quantised.
+    Quantized(Scheme),
+    /// Taken over from another format's blocks.
+    Repacked,
+}
+
+impl<'a> Tensor<'a> {
+    /// `None` where it is in blocks that our groups cannot hold.
+    fn of(name: &str, stored: Stored<'a>, scheme: Scheme) -> Option<Tensor<'a>> {
+        let (target, bits) = match stored.encoding {
+            Encoding::Float(dtype) => match scheme_of(name, &stored.shape, scheme) {
+                Some(scheme) => (Target::Quantized(scheme), Some(scheme.bits())),
+                None => (Target::AsIs(dtype), None),
+            },
+            Encoding::Packed => (Target::AsIs(Dtype::U8), None),
+            Encoding::Blocks(kind) => (Target::Repacked, Some(blocks::bits_of(kind))),
+            Encoding::Other(dtype) => (Target::AsIs(dtype), None),
+        };
+        let shape = match (bits, stored.shape.as_slice()) {
+            (Some(bits), &[outputs, inputs]) if Packed::fits(inputs) => packed_shape(bits, outputs, inputs).to_vec(),
+            (Some(_), _) => return None,
+            (None, shape) => shape.to_vec(),
+        };
+        Some(Tensor { stored, target, shape })
+    }
+
+    fn packed(&self) -> Result<Option<Packed>, LoadError> {
+        let &[outputs, inputs] = self.stored.shape.as_slice() else { return Ok(None) };
+        match self.target {
+            Target::Quantized(scheme) => Ok(self.stored.widened().map(|wide| Packed::quantize(&wide, inputs, scheme))),
+            _ => self.stored.packed([outputs, inputs]),
+        }
+    }
 }
 
 impl View for &Tensor<'_> {
     fn dtype(&self) -> Dtype {
-        if self.scheme.is_some() { Dtype::U8 } else { self.view.dtype() }
+        if let Target::AsIs(dtype) = self.target { dtype } else { Dtype::U8 }
     }
 
     fn shape(&self) -> &[usize] {
@@ -67,22 +108,19 @@ impl View for &Tensor<'_> {
     }
 
     fn data(&self) -> Cow<'_, [u8]> {
-        let inputs = self.view.shape().last().copied().unwrap_or(0);
-        match self.scheme {
-            None => Cow::Borrowed(self.view.data()),
-            Some(scheme) => {
-                let wide = widen(self.view.dtype(), self.view.data());
-                Cow::Owned(Packed::quantize(&wide, inputs, scheme).bytes().to_vec())
-            }
+        match self.target {
+            Target::AsIs(_) => Cow::Borrowed(self.stored.bytes),
+            // A tensor that cannot be packed after all leaves its bytes out, and `write` finds its file too short.
+            _ => Cow::Owned(self.packed().ok().flatten().map(|packed| packed.bytes().to_vec()).unwrap_or_default()),
         }
     }
 
     fn data_len(&self) -> usize {
-        if self.scheme.is_some() { self.shape.iter().product() } else { self.view.data().len() }
+        if let Target::AsIs(_) = self.target { self.stored.bytes.len() } else { self.shape.iter().product() }
     }
 }
 
-/// Converts the model in `from` into a new folder `to`, in weight files of at most `file_bytes` (one tensor at least).
+/// Converts the model in `from`, a folder or a GGUF file, into a new folder `to`, in weight files of at most `file_bytes` (one tensor at least).
 /// `progress` is told how many of how many tensors are done, after each file.
 ///
 /// # Errors
@@ -97,9 +135,7 @@ pub fn convert(
     if to.exists() {
         return Err(ConvertError::Exists { path: to.to_owned() });
     }
-    let path = from.join("config.json");
-    let text = std::fs::read_to_string(&path)
-        .map_err(|source| LoadError::from(ConfigError::Read { path: path.clone(), source }))?;
+    let (text, path) = WeightFiles::open(from)?.config()?;
     Config::parse(&text, &path).map_err(LoadError::from)?;
     let part = to.with_extension("part");
     let made = write(from, &part, scheme, file_bytes, progress)
@@ -122,20 +158,22 @@ fn write(
     progress: &mut dyn FnMut(usize, usize),
 ) -> Result<Converted, ConvertError> {
     std::fs::create_dir_all(to).map_err(|e| failed(to, e))?;
-    copy_rest(from, to)?;
     let files = WeightFiles::open(from)?;
-    let views = files.views()?;
-    let tensors: BTreeMap<&String, Tensor<'_>> = views
-        .iter()
-        .map(|(name, view)| {
-            let chosen = scheme_of(name, view.shape(), scheme).filter(|_| is_float(view.dtype()));
-            let shape = match (chosen, view.shape()) {
-                (Some(chosen), &[outputs, inputs]) => packed_shape(chosen.bits(), outputs, inputs).to_vec(),
-                (_, shape) => shape.to_vec(),
-            };
-            (name, Tensor { view: view.clone(), scheme: chosen, shape })
-        })
-        .collect();
+    match files.gguf() {
+        Some(header) => write_rest(header, from, to)?,
+        None => copy_rest(from, to)?,
+    }
+    let stored = files.stored()?;
+    let bytes_before = stored.values().map(|tensor| tensor.bytes.len() as u64).sum();
+    let mut tensors = BTreeMap::new();
+    for (name, stored) in stored {
+        let shape = format!("{:?}", stored.shape);
+        let tensor = Tensor::of(&name, stored, scheme).ok_or_else(|| LoadError::Damaged {
+            path: from.to_owned(),
+            reason: format!("{name} {shape} is in blocks that do not fill its rows"),
+        })?;
+        tensors.insert(name, tensor);
+    }
     let groups = grouped(&tensors, file_bytes);
     let mut places = BTreeMap::new();
     for (i, group) in groups.iter().enumerate() {
@@ -144,8 +182,12 @@ fn write(
             all => format!("model-{:05}-of-{all:05}.safetensors", i + 1),
         };
         let path = to.join(&name);
-        let data = group.iter().filter_map(|n| tensors.get(n).map(|t| (n.as_str(), t)));
+        let data = group.iter().filter_map(|n| tensors.get(*n).map(|t| (n.as_str(), t)));
         safetensors::serialize_to_file(data, None, &path).map_err(|e| failed(&path, e))?;
+        let long = std::fs::metadata(&path).map_err(|e| failed(&path, e))?.len();
+        if long < group.iter().filter_map(|n| tensors.get(*n)).map(|t| t.data_len() as u64).sum() {
+            return Err(failed(&path, "a tensor could not be taken over from its blocks"));
+        }
         places.extend(group.iter().map(|n| ((*n).clone(), name.clone())));
         progress(places.len(), tensors.len());
     }
@@ -155,13 +197,12 @@ fn write(
         let path = to.join(INDEX);
         std::fs::write(&path, format!("{index:#}\n")).map_err(|e| failed(&path, e))?;
     }
-    let packed = tensors.values().filter(|t| t.scheme.is_some()).count();
-    let bytes_before = views.values().map(|v| v.data().len() as u64).sum();
+    let packed = tensors.values().filter(|t| !matches!(t.target, Target::AsIs(_))).count();
     Ok(Converted { packed, kept: tensors.len() - packed, bytes_before, bytes_after, files: groups.len() })
 }
 
 /// Names by file, in order, each file as full as it may be.
-fn grouped<'a>(tensors: &BTreeMap<&'a String, Tensor<'_>>, file_bytes: u64) -> Vec<Vec<&'a String>> {
+fn grouped<'a>(tensors: &'a BTreeMap<String, Tensor<'_>>, file_bytes: u64) -> Vec<Vec<&'a String>> {
     let mut groups: Vec<Vec<&String>> = vec![Vec::new()];
     let mut filled = 0;
     for (name, tensor) in tensors {
@@ -176,6 +217,22 @@ fn grouped<'a>(tensors: &BTreeMap<&'a String, Tensor<'_>>, file_bytes: u64) -> V
         }
     }
     groups
+}
+
+/// What a GGUF file says beside its weights, as the files of a folder.
+fn write_rest(header: &Header, from: &Path, to: &Path) -> Result<(), ConvertError> {
+    let tokenizer = header.tokenizer().map_err(|reason| LoadError::Damaged { path: from.to_owned(), reason })?;
+    let generation = serde_json::json!({ "eos_token_id": header.eos_token_ids() });
+    let texts = [
+        ("config.json", header.config().map_err(LoadError::from)?),
+        ("tokenizer.json", tokenizer),
+        ("generation_config.json", format!("{generation:#}\n")),
+    ];
+    for (name, text) in texts {
+        let path = to.join(name);
+        std::fs::write(&path, text).map_err(|e| failed(&path, e))?;
+    }
+    Ok(())
 }
 
 /// Everything of the folder but its weights. What says how to quantise when loading has been done.

@@ -13,6 +13,7 @@ pub mod config;
 pub mod constraint;
 pub mod convert;
 pub mod error;
+mod gguf;
 pub mod layers;
 pub mod model;
 pub mod moe;

@@ -10,7 +10,7 @@ use candle_core::{Device, Tensor};
 use crate::attention::softmax::Rotations;
 use crate::block::Block;
 use crate::config::Config;
-use crate::error::{ConfigError, LoadError, ModelError};
+use crate::error::{LoadError, ModelError};
 use crate::layers::{Embedding, Linear, RmsNorm, to_values};
 use crate::quant::Scheme;
 use crate::state::{KvPrecision, LayerState, State};
@@ -102,7 +102,7 @@ pub struct Trace {
 }
 
 impl Model {
-    /// Loads the model of a folder: `config.json` and `model.safetensors` (or its index and shards).
+    /// Loads the model of a folder, `config.json` and `model.safetensors` (or its index and shards), or a GGUF file.
     ///
     /// # Errors
     /// See [`LoadError`].
@@ -115,10 +115,9 @@ impl Model {
     /// # Errors
     /// See [`LoadError`].
     pub fn load_with(dir: &Path, options: LoadOptions) -> Result<Model, LoadError> {
-        let path = dir.join("config.json");
-        let text = std::fs::read_to_string(&path).map_err(|source| ConfigError::Read { path: path.clone(), source })?;
-        let config = Config::parse(&text, &path)?;
         let files = WeightFiles::open(dir)?;
+        let (text, path) = files.config()?;
+        let config = Config::parse(&text, &path)?;
         let digest = files.digest(text.as_bytes());
         // Quantised, the same files compute something else.
         let digest = match options.quantize {

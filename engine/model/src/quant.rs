@@ -9,6 +9,7 @@
 //! none for eight.
 
 mod activations;
+pub(crate) mod blocks;
 mod kernel;
 mod pack;
 mod product;

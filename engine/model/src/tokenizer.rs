@@ -1,6 +1,8 @@
 //! Text to token ids and back, over a model folder's `tokenizer.json`.
 
 use crate::chat::Piece;
+use crate::gguf;
+use crate::weights::WeightFiles;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -55,15 +57,22 @@ impl std::fmt::Debug for Tokenizer {
 }
 
 impl Tokenizer {
-    /// Loads `tokenizer.json` of a model folder. Ids that end a turn come from `generation_config.json`
+    /// Loads `tokenizer.json` of a model folder, or the same from a GGUF file. Ids that end a turn come from `generation_config.json`
     /// (`eos_token_id`), else from the known names of such tokens: the real M1 states them nowhere else (spec 1.1).
     ///
     /// # Errors
     /// `Load` where a file is absent or malformed.
     pub fn load(folder: &Path) -> Result<Self, TokenizerError> {
-        let path = folder.join("tokenizer.json");
+        let (path, bytes, mut eos) = if gguf::is_gguf(folder) {
+            let (tokenizer, eos) = of_gguf(folder)?;
+            (folder.to_owned(), tokenizer.into_bytes(), eos)
+        } else {
+            let path = folder.join("tokenizer.json");
+            let read = std::fs::read(&path);
+            let bytes = read.map_err(|e| TokenizerError::Load { path: path.clone(), reason: e.to_string() })?;
+            (path, bytes, stated_eos(folder)?)
+        };
         let failed = |reason: String| TokenizerError::Load { path: path.clone(), reason };
-        let bytes = std::fs::read(&path).map_err(|e| failed(e.to_string()))?;
         let json: serde_json::Value = serde_json::from_slice(&bytes).map_err(|e| failed(e.to_string()))?;
         let raw = tokenizers::Tokenizer::from_bytes(&bytes).map_err(|e| failed(e.to_string()))?;
         let mut plain = raw.clone();
@@ -72,7 +81,6 @@ impl Tokenizer {
         let mut special: Vec<u32> =
             raw.get_added_tokens_decoder().iter().filter(|(_, t)| t.special).map(|(id, _)| *id).collect();
         special.sort_unstable();
-        let mut eos = stated_eos(folder)?;
         if eos.is_empty() {
             eos = ["<end_of_sentence>", "[e~[", "<|im_end|>", "</s>", "<|endoftext|>"]
                 .iter()
@@ -169,6 +177,14 @@ impl Tokenizer {
     fn encoding(&self, with: &tokenizers::Tokenizer, text: &str) -> Result<tokenizers::Encoding, TokenizerError> {
         with.encode(text, false).map_err(|e| TokenizerError::Encode { reason: e.to_string() })
     }
+}
+
+/// The tokenizer of a GGUF file, and the ids that end a turn.
+fn of_gguf(path: &Path) -> Result<(String, Vec<u32>), TokenizerError> {
+    let failed = |reason: String| TokenizerError::Load { path: path.to_owned(), reason };
+    let files = WeightFiles::open(path).map_err(|e| failed(e.to_string()))?;
+    let header = files.gguf().ok_or_else(|| failed("it is no GGUF file".to_owned()))?;
+    Ok((header.tokenizer().map_err(failed)?, header.eos_token_ids()))
 }
 
 /// `eos_token_id` of `generation_config.json`, a number or a list; nothing where the file is absent.

@@ -1,4 +1,4 @@
-//! The weights on disk: safetensors, in one file or in shards, taken out by name under a strict ledger.
+//! The weights on disk: safetensors, in one file or in shards, or a GGUF file; taken out by name under a strict ledger.
 //!
 //! Every tensor a model needs is asked for by name and shape; at the end whatever is missing, unknown or of another
 //! shape is refused, all of it named at once. A checkpoint that merely almost fits computes nonsense quietly.
@@ -8,16 +8,17 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use candle_core::quantized::GgmlDType;
 use candle_core::{Device, Tensor};
 use half::{bf16, f16};
 use memmap2::Mmap;
-use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 use serde::Deserialize;
 
-use crate::error::{LoadError, Misfit};
+use crate::error::{ConfigError, LoadError, Misfit};
+use crate::gguf::{self, Header};
 use crate::layers::Linear;
-use crate::quant::{Bits, GROUP, PANEL, Packed, Scheme};
+use crate::quant::{Bits, GROUP, PANEL, Packed, Scheme, blocks};
 
 pub(crate) const SINGLE: &str = "model.safetensors";
 pub(crate) const INDEX: &str = "model.safetensors.index.json";
@@ -57,32 +58,129 @@ impl Shard {
     }
 }
 
-/// The weight files of a model folder, open and mapped.
+/// How the values of a tensor are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Encoding {
+    /// In floating point: F32, F16 or BF16.
+    Float(Dtype),
+    /// As [`Packed`] keeps them.
+    Packed,
+    /// In blocks of the GGUF format.
+    Blocks(GgmlDType),
+    /// In a type that no weight has.
+    Other(Dtype),
+}
+
+impl Encoding {
+    fn of(dtype: Dtype) -> Encoding {
+        match dtype {
+            Dtype::F32 | Dtype::F16 | Dtype::BF16 => Encoding::Float(dtype),
+            Dtype::U8 => Encoding::Packed,
+            other => Encoding::Other(other),
+        }
+    }
+
+    pub(crate) fn of_ggml(kind: GgmlDType) -> Encoding {
+        match kind {
+            GgmlDType::F32 => Encoding::Float(Dtype::F32),
+            GgmlDType::F16 => Encoding::Float(Dtype::F16),
+            GgmlDType::BF16 => Encoding::Float(Dtype::BF16),
+            kind => Encoding::Blocks(kind),
+        }
+    }
+}
+
+impl std::fmt::Display for Encoding {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Encoding::Float(dtype) | Encoding::Other(dtype) => write!(f, "{dtype:?}"),
+            Encoding::Packed => write!(f, "U8"),
+            Encoding::Blocks(kind) => write!(f, "{kind:?}"),
+        }
+    }
+}
+
+/// A tensor where it lies in a mapped file.
+#[derive(Clone, Debug)]
+pub(crate) struct Stored<'a> {
+    pub(crate) encoding: Encoding,
+    pub(crate) shape: Vec<usize>,
+    pub(crate) bytes: &'a [u8],
+    pub(crate) map: &'a Arc<Mmap>,
+}
+
+impl Stored<'_> {
+    /// A matrix in few bits, if it is written so: used where it lies, or taken over from another format's blocks.
+    pub(crate) fn packed(&self, [outputs, inputs]: [usize; 2]) -> Result<Option<Packed>, LoadError> {
+        match self.encoding {
+            Encoding::Packed => {
+                let fits = |bits: &Bits| self.shape == packed_shape(*bits, outputs, inputs);
+                let bits = [Bits::Four, Bits::Eight].into_iter().find(fits);
+                // The bytes are borrowed from the map, so the distance is inside it.
+                let start = (self.bytes.as_ptr() as usize).checked_sub(self.map.as_ptr() as usize);
+                let range = start.map(|start| start..start + self.bytes.len());
+                Ok(bits.zip(range).and_then(|(bits, range)| Packed::mapped(bits, outputs, inputs, self.map, range)))
+            }
+            Encoding::Blocks(kind) if self.shape == [outputs, inputs] => {
+                Ok(blocks::pack(kind, self.bytes, outputs, inputs)?)
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// Its values in f32; `None` where they are in few bits or in a type that no weight has.
+    pub(crate) fn widened(&self) -> Option<Vec<f32>> {
+        match self.encoding {
+            Encoding::Float(dtype) => Some(widen(dtype, self.bytes)),
+            _ => None,
+        }
+    }
+}
+
+/// The weight files of a model, open and mapped.
 pub struct WeightFiles {
     folder: PathBuf,
     shards: Vec<Shard>,
-    /// Where the index says each tensor is; empty for a single file.
-    places: HashMap<String, PathBuf>,
+    format: Format,
+}
+
+enum Format {
+    /// One file, or shards and where the index says each tensor is.
+    Safetensors(HashMap<String, PathBuf>),
+    /// One file with its header.
+    Gguf(Header),
 }
 
 impl WeightFiles {
-    /// Opens `model.safetensors`, or the shards that `model.safetensors.index.json` names.
+    /// Opens the weights of a folder (`model.safetensors`, or the shards that `model.safetensors.index.json` names) or a
+    /// GGUF file.
     ///
     /// # Errors
     /// A file is absent, unreadable or not what it should be.
     pub fn open(folder: &Path) -> Result<WeightFiles, LoadError> {
+        if gguf::is_gguf(folder) {
+            let shard = Shard::open(folder.to_owned())?;
+            let format = Format::Gguf(Header::parse(&shard.map, folder)?);
+            return Ok(WeightFiles { folder: folder.to_owned(), shards: vec![shard], format });
+        }
         let (single, index) = (folder.join(SINGLE), folder.join(INDEX));
         let folder = folder.to_owned();
         if index.exists() {
             let places = read_index(&folder, &index)?;
             let names: BTreeSet<PathBuf> = places.values().cloned().collect();
             let shards = names.into_iter().map(Shard::open).collect::<Result<_, _>>()?;
-            return Ok(WeightFiles { folder, shards, places });
+            return Ok(WeightFiles { folder, shards, format: Format::Safetensors(places) });
         }
         if !single.exists() {
-            return Err(LoadError::NoWeights { folder });
+            // Of a folder that is no model at all, its description is what a person should hear of.
+            let path = folder.join("config.json");
+            return Err(match std::fs::metadata(&path) {
+                Ok(_) => LoadError::NoWeights { folder },
+                Err(source) => ConfigError::Read { path, source }.into(),
+            });
         }
-        Ok(WeightFiles { folder, shards: vec![Shard::open(single)?], places: HashMap::new() })
+        let format = Format::Safetensors(HashMap::new());
+        Ok(WeightFiles { folder, shards: vec![Shard::open(single)?], format })
     }
 
     /// BLAKE3 over `config` (the text of `config.json`) and the weights, as hex. Weights of more than 4 GiB are
@@ -106,21 +204,62 @@ impl WeightFiles {
         hasher.finalize().to_hex().to_string()
     }
 
+    /// The text of `config.json`, and the file it comes from.
+    ///
+    /// # Errors
+    /// It cannot be read, or made from what a GGUF file says.
+    pub(crate) fn config(&self) -> Result<(String, PathBuf), LoadError> {
+        let path = match &self.format {
+            Format::Safetensors(_) => self.folder.join("config.json"),
+            Format::Gguf(header) => return Ok((header.config()?, self.folder.clone())),
+        };
+        match std::fs::read_to_string(&path) {
+            Ok(text) => Ok((text, path)),
+            Err(source) => Err(ConfigError::Read { path, source }.into()),
+        }
+    }
+
+    /// What a GGUF file says beside its tensors.
+    pub(crate) fn gguf(&self) -> Option<&Header> {
+        match &self.format {
+            Format::Safetensors(_) => None,
+            Format::Gguf(header) => Some(header),
+        }
+    }
+
     /// Every tensor by its name, derived ones left out.
     ///
     /// # Errors
-    /// A file is damaged.
-    pub(crate) fn views(&self) -> Result<BTreeMap<String, TensorView<'_>>, LoadError> {
-        let mut views = BTreeMap::new();
+    /// A file is damaged, or the index and the files say different things.
+    pub(crate) fn stored(&self) -> Result<HashMap<String, Stored<'_>>, LoadError> {
+        let places = match (&self.format, self.shards.first()) {
+            (Format::Safetensors(places), _) => places,
+            (Format::Gguf(header), Some(shard)) => return header.stored(&shard.map, &shard.path),
+            (Format::Gguf(_), None) => return Ok(HashMap::new()),
+        };
+        let mut stored = HashMap::new();
         for shard in &self.shards {
-            let tensors = shard.parse()?;
-            views.extend(tensors.tensors().into_iter().filter(|(name, _)| !is_derived(name)));
+            for (name, view) in shard.parse()?.tensors() {
+                check_place(places, &name, &shard.path)?;
+                let encoding = Encoding::of(view.dtype());
+                let shape = view.shape().to_vec();
+                let tensor = Stored { encoding, shape, bytes: view.data(), map: &shard.map };
+                if stored.insert(name.clone(), tensor).is_some() {
+                    let reason = format!("it holds {name}, which another file holds as well");
+                    return Err(LoadError::Damaged { path: shard.path.clone(), reason });
+                }
+            }
         }
-        Ok(views)
+        if let Some((name, path)) = places.iter().find(|(name, _)| !stored.contains_key(*name)) {
+            let reason = format!("the index places {name} in it, but it is not there");
+            return Err(LoadError::Damaged { path: path.clone(), reason });
+        }
+        stored.retain(|name, _| !is_derived(name));
+        Ok(stored)
     }
 
     /// Opens the ledger, lets `build` take tensors out of it, and settles it. Linear maps in floating point are quantised
-    /// by `scheme`, if any; those that the file holds packed are used as they lie there.
+    /// by `scheme`, if any; those that the file holds in few bits stay so.
     ///
     /// # Errors
     /// What `build` returns, or [`LoadError::Mismatch`] with everything that does not fit.
@@ -129,40 +268,26 @@ impl WeightFiles {
         scheme: Option<Scheme>,
         build: impl FnOnce(&mut Ledger<'_>) -> Result<T, LoadError>,
     ) -> Result<T, LoadError> {
-        let parsed = self.shards.iter().map(Shard::parse).collect::<Result<Vec<_>, _>>()?;
         let mut ledger = Ledger {
-            tensors: HashMap::new(),
+            tensors: self.stored()?,
             scheme,
             bytes: 0,
             expert_bytes: 0,
             missing: Vec::new(),
             misfits: Vec::new(),
         };
-        for (shard, tensors) in self.shards.iter().zip(&parsed) {
-            for (name, view) in tensors.iter() {
-                self.check_place(name, &shard.path)?;
-                if ledger.tensors.insert(name.to_owned(), Entry { view, map: &shard.map }).is_some() {
-                    let reason = format!("it holds {name}, which another file holds as well");
-                    return Err(LoadError::Damaged { path: shard.path.clone(), reason });
-                }
-            }
-        }
-        if let Some((name, path)) = self.places.iter().find(|(name, _)| !ledger.tensors.contains_key(*name)) {
-            let reason = format!("the index places {name} in it, but it is not there");
-            return Err(LoadError::Damaged { path: path.clone(), reason });
-        }
         let built = build(&mut ledger)?;
         ledger.settle(&self.folder)?;
         Ok(built)
     }
+}
 
-    fn check_place(&self, name: &str, path: &Path) -> Result<(), LoadError> {
-        if self.places.is_empty() || self.places.get(name).is_some_and(|place| place == path) || is_derived(name) {
-            return Ok(());
-        }
-        let reason = format!("it holds {name}, which the index does not place there");
-        Err(LoadError::Damaged { path: path.to_owned(), reason })
+fn check_place(places: &HashMap<String, PathBuf>, name: &str, path: &Path) -> Result<(), LoadError> {
+    if places.is_empty() || places.get(name).is_some_and(|place| place == path) || is_derived(name) {
+        return Ok(());
     }
+    let reason = format!("it holds {name}, which the index does not place there");
+    Err(LoadError::Damaged { path: path.to_owned(), reason })
 }
 
 /// Where the header of a safetensors file ends, as far as the file is long enough.
@@ -193,14 +318,9 @@ fn is_derived(name: &str) -> bool {
     name.rsplit_once('.').is_some_and(|(owner, last)| owner.ends_with(".self_attn") && DERIVED.contains(&last))
 }
 
-struct Entry<'a> {
-    view: TensorView<'a>,
-    map: &'a Arc<Mmap>,
-}
-
 /// The tensors not yet taken, and what went wrong so far.
 pub struct Ledger<'a> {
-    tensors: HashMap<String, Entry<'a>>,
+    tensors: HashMap<String, Stored<'a>>,
     scheme: Option<Scheme>,
     /// Bytes of what was taken, in the form in which it is kept.
     bytes: u64,
@@ -247,7 +367,14 @@ impl Ledger<'_> {
     /// As [`Ledger::take`].
     pub fn linear(&mut self, name: &str, shape: [usize; 2]) -> Result<Linear, LoadError> {
         let scheme = self.scheme.and_then(|scheme| scheme_of(name, &shape, scheme));
-        let packed = match (self.stored(name, shape), scheme) {
+        let stored = match self.tensors.get(name) {
+            Some(stored) => stored.packed(shape)?,
+            None => None,
+        };
+        if stored.is_some() {
+            self.tensors.remove(name);
+        }
+        let packed = match (stored, scheme) {
             (Some(packed), _) => packed,
             (None, None) => return Ok(Linear::new(self.take(name, &shape)?)?),
             (None, Some(scheme)) => match self.values(name, &shape) {
@@ -262,30 +389,19 @@ impl Ledger<'_> {
     /// Takes the values of a tensor out. `None` where it is missing or misfit, which is noted, or where another was:
     /// the model is lost then and no time is spent on copying.
     fn values(&mut self, name: &str, shape: &[usize]) -> Option<Vec<f32>> {
-        let Some(Entry { view, .. }) = self.tensors.remove(name) else {
+        let Some(stored) = self.tensors.remove(name) else {
             self.missing.push(name.to_owned());
             return None;
         };
-        if view.shape() != shape || !is_float(view.dtype()) {
+        if stored.shape != shape || !matches!(stored.encoding, Encoding::Float(_)) {
             self.misfits.push(Misfit {
                 name: name.to_owned(),
-                found: format!("{:?} of {:?}", view.shape(), view.dtype()),
+                found: format!("{:?} of {}", stored.shape, stored.encoding),
                 expected: format!("{shape:?} of F32, F16 or BF16"),
             });
         }
         let lost = !self.missing.is_empty() || !self.misfits.is_empty();
-        (!lost).then(|| widen(view.dtype(), view.data()))
-    }
-
-    /// A linear map that the file holds packed, used where it lies.
-    fn stored(&mut self, name: &str, [outputs, inputs]: [usize; 2]) -> Option<Packed> {
-        let Entry { view, map } = self.tensors.get(name).filter(|e| e.view.dtype() == Dtype::U8)?;
-        let bits = [Bits::Four, Bits::Eight].into_iter().find(|b| view.shape() == packed_shape(*b, outputs, inputs))?;
-        // Views borrow from the map, so the distance is inside it.
-        let start = (view.data().as_ptr() as usize).checked_sub(map.as_ptr() as usize)?;
-        let packed = Packed::mapped(bits, outputs, inputs, map, start..start + view.data().len())?;
-        self.tensors.remove(name);
-        Some(packed)
+        if lost { None } else { stored.widened() }
     }
 
     /// A tensor of the shape without memory behind most of it.
@@ -321,13 +437,8 @@ pub fn scheme_of(name: &str, shape: &[usize], scheme: Scheme) -> Option<Scheme> 
     (Packed::fits(inputs) && !decides).then_some(if named { Scheme::Q8_0 } else { scheme })
 }
 
-/// Whether [`widen`] understands values of this type.
-pub(crate) fn is_float(dtype: Dtype) -> bool {
-    matches!(dtype, Dtype::F32 | Dtype::F16 | Dtype::BF16)
-}
-
 /// Little-endian bytes to f32.
-pub(crate) fn widen(dtype: Dtype, bytes: &[u8]) -> Vec<f32> {
+fn widen(dtype: Dtype, bytes: &[u8]) -> Vec<f32> {
     match dtype {
         Dtype::F16 => bytes.as_chunks::<2>().0.iter().map(|b| f16::from_le_bytes(*b).to_f32()).collect(),
         Dtype::BF16 => bytes.as_chunks::<2>().0.iter().map(|b| bf16::from_le_bytes(*b).to_f32()).collect(),

@@ -64,13 +64,17 @@ pub fn find_model(
 }
 
 fn missing(folder: &Path) -> Option<String> {
+    if folder.is_file() {
+        let gguf = folder.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("gguf"));
+        return (!gguf).then(|| "a model is a folder, or a file whose name ends in .gguf".to_string());
+    }
     if !folder.is_dir() {
         return Some("there is no such folder".to_string());
     }
     NEEDED.iter().find(|f| !folder.join(f).is_file()).map(|f| format!("the folder has no {f}"))
 }
 
-/// Reads `lectern.json`; the folder's name and nothing else where there is none.
+/// Reads `lectern.json`; the name of the folder or GGUF file and nothing else where there is none.
 ///
 /// # Errors
 /// `Load` where the file is there and cannot be understood.
@@ -79,7 +83,7 @@ pub fn folder_card(folder: &Path) -> Result<FolderCard, GenerateError> {
     let failed = |reason: String| GenerateError::Load { path: path.clone(), reason };
     match std::fs::read_to_string(&path) {
         Ok(text) => serde_json::from_str(&text).map_err(|e| failed(e.to_string())),
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+        Err(e) if matches!(e.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory) => {
             let name = folder.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
             Ok(FolderCard { format: 1, name, ..FolderCard::default() })
         }

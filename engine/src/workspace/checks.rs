@@ -98,7 +98,7 @@ impl Workspace {
 
     fn check_model(&self) -> Result<String, String> {
         match &self.inner.options.model_dir {
-            Some(path) if path.join("config.json").is_file() => Ok(path.display().to_string()),
+            Some(path) if path.is_file() || path.join("config.json").is_file() => Ok(path.display().to_string()),
             Some(path) => Err(format!("{} holds no model. Give a folder with --model.", path.display())),
             None => Err("none was found. Run `./dev setup`, or give a folder with --model.".to_owned()),
         }
