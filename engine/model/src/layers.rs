@@ -9,8 +9,9 @@ use candle_core::{CpuStorage, Device, InplaceOp1, Layout, Module, Result, Storag
 
 use crate::quant::{Activations, Expert, Packed, experts, multiply};
 
-/// Rows up to which reading each weight once beats a blocked matrix product.
-const FEW_ROWS: usize = 6;
+/// Rows up to which reading each weight once beats a blocked matrix product. Up to here each row is computed as it is by
+/// itself; speculation depends on it.
+pub(crate) const FEW_ROWS: usize = 6;
 
 /// Lends the values of a contiguous f32 tensor, row by row.
 pub(crate) fn with_values<R>(tensor: &Tensor, read: impl FnOnce(&[f32]) -> R) -> Result<R> {

@@ -1,5 +1,7 @@
 //! A session: a model, a state, and the tokens that made it. Feeds, forks, generates.
 
+mod lookup;
+
 use crate::chat::split_thinking;
 use crate::constraint::{Constraint, ConstraintError, Mask};
 use crate::error::ModelError;
@@ -7,9 +9,13 @@ use crate::model::{Logits, Model, Want};
 use crate::sample::{RepetitionStop, Sampler, Sampling};
 use crate::state::State;
 use crate::tokenizer::{Decoder, Tokenizer, TokenizerError};
+use lookup::{Ahead, Parts};
 use safetensors::tensor::{Dtype, TensorView};
 use std::ops::ControlFlow;
 use std::path::Path;
+use std::sync::Arc;
+
+pub use lookup::Lookup;
 
 /// Tokens fed at once between two moments in which a person can stop the work.
 const FEED_STEP: usize = 256;
@@ -41,6 +47,8 @@ pub struct Session {
     state: State,
     /// Logits after the last token fed, `[V]`; empty before the first.
     logits: Vec<f32>,
+    /// What answers are likely to repeat.
+    lookup: Option<Arc<Lookup>>,
 }
 
 /// How to generate.
@@ -97,6 +105,8 @@ pub struct Generated {
     pub thinking: String,
     /// Why it ended.
     pub stop: Stop,
+    /// Tokens that were drafted from the text read, see [`Session::follow`].
+    pub speculated: usize,
     /// Mean log-probability of the freely chosen tokens; `None` where all were forced.
     pub mean_logprob: Option<f64>,
 }
@@ -104,12 +114,17 @@ pub struct Generated {
 impl Session {
     /// A session that has read nothing.
     pub fn new(model: &Model) -> Self {
-        Self { model: model.clone(), state: model.new_state(), logits: Vec::new() }
+        Self { model: model.clone(), state: model.new_state(), logits: Vec::new(), lookup: None }
     }
 
     /// A session that goes on from a restored state. It must be fed at least one token before it can generate.
     pub fn from_state(model: &Model, state: State) -> Self {
-        Self { model: model.clone(), state, logits: Vec::new() }
+        Self { model: model.clone(), state, logits: Vec::new(), lookup: None }
+    }
+
+    /// From now on, answers are drafted from `text` where they repeat it: sooner, and not one bit different.
+    pub fn follow(&mut self, text: &Arc<Lookup>) {
+        self.lookup = Some(Arc::clone(text));
     }
 
     /// The state.
@@ -167,8 +182,9 @@ impl Session {
             return Err(SessionError::Empty);
         }
         let mut run = Run::new(how, constraint);
+        let mut ahead = Ahead::default();
         let stop = loop {
-            if let Some(stop) = run.limit(how, self.room()) {
+            if let Some(stop) = run.limit(how, self.room() + ahead.unconfirmed()) {
                 break stop;
             }
             let next = run.next(tokenizer, how, &self.logits)?;
@@ -177,25 +193,30 @@ impl Session {
                 Next::Stop(stop) => break stop,
             };
             // Forced tokens can run past the limit by a few; the answer is then complete rather than cut.
-            let text: String = ids.iter().map(|id| run.decoder.push(tokenizer, *id)).collect();
-            run.ids.extend_from_slice(&ids);
-            run.text.push_str(&text);
-            if !text.is_empty() && piece(&text).is_break() {
+            run.write(tokenizer, &ids);
+            let ended = run.cut_at(&how.stop);
+            let shown = run.newly_shown(if ended { &[] } else { &how.stop });
+            if !shown.is_empty() && piece(shown).is_break() {
                 return Err(SessionError::Stopped);
             }
-            if let Some(at) = how.stop.iter().filter_map(|s| run.text.find(s.as_str())).min() {
-                run.text.truncate(at);
+            if ended || run.complete() {
                 break Stop::EndOfTurn;
             }
             if run.repeated {
                 break Stop::Repetition;
             }
-            if run.complete() {
-                break Stop::EndOfTurn;
-            }
-            self.logits = self.model.forward(&ids, &mut self.state, Want::Last)?.values;
+            ahead.take(&ids, &mut self.parts())?;
         };
-        Ok(run.finish(stop))
+        ahead.settle(&mut self.parts())?;
+        let rest = run.newly_shown(&[]);
+        if !rest.is_empty() && piece(rest).is_break() {
+            return Err(SessionError::Stopped);
+        }
+        Ok(run.finish(stop, ahead.accepted))
+    }
+
+    fn parts(&mut self) -> Parts<'_> {
+        Parts { model: &self.model, state: &mut self.state, logits: &mut self.logits, lookup: self.lookup.as_deref() }
     }
 }
 
@@ -214,6 +235,8 @@ struct Run {
     decoder: Decoder,
     ids: Vec<u32>,
     text: String,
+    /// Bytes of the text that were shown.
+    shown: usize,
     free: usize,
     logprob: f64,
     thinking_closed: bool,
@@ -229,6 +252,7 @@ impl Run {
             decoder: Decoder::default(),
             ids: Vec::new(),
             text: String::new(),
+            shown: 0,
             free: 0,
             logprob: 0.0,
             thinking_closed: false,
@@ -285,11 +309,37 @@ impl Run {
         tokenizer.encode("\n</think>\n\n").map(Some)
     }
 
+    fn write(&mut self, tokenizer: &Tokenizer, ids: &[u32]) {
+        for id in ids {
+            self.text += &self.decoder.push(tokenizer, *id);
+        }
+        self.ids.extend_from_slice(ids);
+    }
+
+    /// Cuts the text before the first of `stops` in it; whether there was one.
+    fn cut_at(&mut self, stops: &[String]) -> bool {
+        let at = stops.iter().filter(|stop| !stop.is_empty()).filter_map(|stop| self.text.find(stop.as_str())).min();
+        at.is_some_and(|at| {
+            self.text.truncate(at);
+            true
+        })
+    }
+
+    /// Text that was not shown yet, but for what may turn out to be the beginning of one of `stops`.
+    fn newly_shown(&mut self, stops: &[String]) -> &str {
+        let begins = |at: &usize| stops.iter().any(|stop| stop.starts_with(&self.text[*at..]));
+        let rest = self.text.get(self.shown..).unwrap_or_default();
+        let end = rest.char_indices().map(|(i, _)| self.shown + i).find(begins).unwrap_or(self.text.len());
+        let (from, end) = (self.shown, end.max(self.shown));
+        self.shown = end;
+        self.text.get(from..end).unwrap_or_default()
+    }
+
     fn complete(&self) -> bool {
         self.constraint.as_ref().is_some_and(Constraint::is_complete)
     }
 
-    fn finish(mut self, stop: Stop) -> Generated {
+    fn finish(mut self, stop: Stop, speculated: usize) -> Generated {
         self.text.push_str(&self.decoder.finish());
         let (thinking, answer) =
             if self.constraint.is_some() { ("", self.text.as_str()) } else { split_thinking(&self.text) };
@@ -298,6 +348,7 @@ impl Run {
             text: answer.to_string(),
             ids: self.ids,
             stop,
+            speculated,
             mean_logprob: (self.free > 0).then(|| self.logprob / self.free as f64),
         }
     }

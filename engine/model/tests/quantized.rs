@@ -2,7 +2,7 @@
 
 mod golden;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use golden::random::{SMALL, divergence, ids, random_model};
 use golden::tolerances::{EIGHT_BITS, FOUR_BITS, RANDOM_EIGHT_BITS, RANDOM_FOUR_BITS, RECUT};
@@ -99,20 +99,10 @@ fn a_packed_matrix_of_another_model_is_refused() {
     assert!(misfits.iter().all(|m| m.name.contains("experts")) && !misfits.is_empty(), "{misfits:?}");
 }
 
-fn interim() -> Option<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("weights/interim");
-    if folder.join("model.safetensors").exists() {
-        return Some(folder);
-    }
-    assert!(std::env::var_os("LECTERN_REQUIRE_MODEL").is_none(), "no interim model; run ./dev setup");
-    eprintln!("SKIPPED: no interim model; run ./dev setup");
-    None
-}
-
 /// Real weights, real text.
 #[test]
 fn the_interim_model_in_few_bits_says_nearly_the_same() {
-    let Some(folder) = interim() else { return };
+    let Some(folder) = golden::interim() else { return };
     let text = include_str!("../../../ARCHITECTURE.md");
     let mut ids = Tokenizer::load(&folder).unwrap().encode(text).unwrap();
     ids.truncate(256);

@@ -1,7 +1,9 @@
 //! The interim model against transformers: the same tokens for twenty prompts, greedily (tests/golden/README.md).
 
+mod golden;
+
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use lectern_model::model::{Model, Want};
 use lectern_model::session::{Generation, Session, Stop};
@@ -9,7 +11,7 @@ use lectern_model::tokenizer::Tokenizer;
 use serde::Deserialize;
 
 #[derive(Deserialize)]
-struct Golden {
+struct Reference {
     weights_sha256: String,
     cases: Vec<Case>,
 }
@@ -21,18 +23,7 @@ struct Case {
     new_ids: Vec<u32>,
 }
 
-/// The interim model's folder; `None`, loudly, where it is not there and nobody insists.
-fn interim() -> Option<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("weights/interim");
-    if folder.join("model.safetensors").exists() {
-        return Some(folder);
-    }
-    assert!(std::env::var_os("LECTERN_REQUIRE_MODEL").is_none(), "{} is missing: run ./dev setup", folder.display());
-    eprintln!("SKIPPED: {} is missing; run ./dev setup", folder.display());
-    None
-}
-
-fn golden() -> Golden {
+fn reference() -> Reference {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden/smollm2_greedy.json");
     serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
 }
@@ -44,8 +35,8 @@ fn past_ends(max_tokens: usize) -> Generation {
 
 #[test]
 fn twenty_prompts_give_the_tokens_of_the_reference() {
-    let Some(folder) = interim() else { return };
-    let golden = golden();
+    let Some(folder) = golden::interim() else { return };
+    let golden = reference();
     let conversion: serde_json::Value =
         serde_json::from_str(&std::fs::read_to_string(folder.join("conversion.json")).unwrap()).unwrap();
     assert_eq!(conversion["weights_sha256"], golden.weights_sha256, "the reference is of other weights");
@@ -65,8 +56,8 @@ fn twenty_prompts_give_the_tokens_of_the_reference() {
 
 #[test]
 fn a_forked_session_answers_as_one_that_read_it_all() {
-    let Some(folder) = interim() else { return };
-    let golden = golden();
+    let Some(folder) = golden::interim() else { return };
+    let golden = reference();
     let (model, tokenizer) = (Model::load(&folder).unwrap(), Tokenizer::load(&folder).unwrap());
     let case = &golden.cases[1];
     let (head, tail) = case.prompt_ids.split_at(5);
@@ -83,10 +74,10 @@ fn a_forked_session_answers_as_one_that_read_it_all() {
 
 #[test]
 fn an_end_of_turn_ends_the_answer_and_is_no_part_of_it() {
-    let Some(folder) = interim() else { return };
+    let Some(folder) = golden::interim() else { return };
     let (model, tokenizer) = (Model::load(&folder).unwrap(), Tokenizer::load(&folder).unwrap());
     let ended = |case: &&Case| case.new_ids.iter().any(|id| tokenizer.eos_ids().contains(id));
-    let golden = golden();
+    let golden = reference();
     let case = golden.cases.iter().find(ended).expect("some reference ran past an end");
     let at = case.new_ids.iter().position(|id| tokenizer.eos_ids().contains(id)).unwrap();
     let mut session = Session::new(&model);
@@ -98,7 +89,7 @@ fn an_end_of_turn_ends_the_answer_and_is_no_part_of_it() {
 
 #[test]
 fn logits_written_out_are_those_computed() {
-    let Some(folder) = interim() else { return };
+    let Some(folder) = golden::interim() else { return };
     let model = Model::load(&folder).unwrap();
     let logits = model.forward(&[504, 3575, 282], &mut model.new_state(), Want::All).unwrap();
     let path = tempfile::tempdir().unwrap().keep().join("logits.safetensors");

@@ -8,7 +8,7 @@ use lectern_model::constraint::{Constraint, ConstraintError, Constraints, Vocabu
 use lectern_model::model::{LoadOptions, Model};
 use lectern_model::quant::UnknownScheme;
 use lectern_model::sample::Sampling;
-use lectern_model::session::{Generation, Session, SessionError, Stop};
+use lectern_model::session::{Generation, Lookup, Session, SessionError, Stop};
 use lectern_model::state::{KvPrecision, State, StateIdentity};
 use lectern_model::tokenizer::Tokenizer;
 use std::path::{Path, PathBuf};
@@ -156,6 +156,7 @@ impl Generator for NativeGenerator {
             Some(states) => states.size(),
             None => 0,
         };
+        session.follow(&Arc::new(Lookup::new(&ids)));
         self.read = Some(Read { session, document: document.text.to_string(), constraints: None });
         Ok(ReadReport {
             text_tokens,

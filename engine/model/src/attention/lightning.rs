@@ -8,13 +8,14 @@ use rayon::prelude::*;
 
 use crate::layers::kernels::{map, sigmoid, silu, vectorized};
 use crate::layers::strips::{Into, Sizes, View, product};
-use crate::layers::{Linear, RmsNorm, modify, multiply_activated, with_values};
+use crate::layers::{FEW_ROWS, Linear, RmsNorm, modify, multiply_activated, with_values};
 use crate::state::LinearState;
 
 /// Tokens of a block. Any size gives the same result; this one keeps the work inside a block below the projections.
 pub const BLOCK: usize = 64;
-/// Tokens up to which going token by token beats blocks.
+/// Tokens up to which going token by token beats blocks; not fewer than speculation feeds ([`FEW_ROWS`]).
 const FEW_TOKENS: usize = 8;
+const _: () = assert!(FEW_ROWS <= FEW_TOKENS);
 
 /// ALiBi slopes `s_h` of H heads: `2^(-8h/H)` for a power of two, else those of the next lower power followed by
 /// every second slope of the next higher one (spec 1.3, step 3).

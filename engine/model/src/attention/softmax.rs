@@ -8,14 +8,16 @@ use rayon::prelude::*;
 
 use crate::layers::kernels::{add_scaled, dot, exp, maximum, vectorized};
 use crate::layers::strips::{Into, STRIP, Sizes, View, product};
-use crate::layers::{Linear, modify, to_values, with_values};
+use crate::layers::{FEW_ROWS, Linear, modify, to_values, with_values};
 use crate::state::{KV_BLOCK, KvCache};
 
 /// Query rows (tokens times the heads that share a key) one task handles: its scores against a block stay in the
 /// second-level cache beside the block itself.
 const ROWS: usize = 192;
-/// Query tokens up to which one task handles [`SPAN`] cache blocks only, so that there is work for all threads.
-const FEW_TOKENS: usize = 4;
+/// Query tokens up to which one task handles [`SPAN`] cache blocks only, so that there is work for all threads. The cut
+/// decides in which order sums are made, so it is the same for all counts that speculation feeds ([`FEW_ROWS`]).
+const FEW_TOKENS: usize = 8;
+const _: () = assert!(FEW_ROWS <= FEW_TOKENS);
 /// Cache blocks one task handles when there are few query tokens.
 const SPAN: usize = 4;
 

@@ -18,6 +18,17 @@ pub(crate) const CASES: [&str; 5] = [
     "m1_variant_one_layer",
 ];
 
+/// The interim model's folder; `None`, loudly, where it is not there and nobody insists.
+pub(crate) fn interim() -> Option<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("weights/interim");
+    if folder.join("model.safetensors").exists() {
+        return Some(folder);
+    }
+    assert!(std::env::var_os("LECTERN_REQUIRE_MODEL").is_none(), "{} is missing: run ./dev setup", folder.display());
+    eprintln!("SKIPPED: {} is missing; run ./dev setup", folder.display());
+    None
+}
+
 /// The folder of a committed case.
 pub(crate) fn folder(case: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden").join(case)
