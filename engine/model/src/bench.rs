@@ -16,7 +16,7 @@ use crate::session::{Session, SessionError};
 use crate::state::{State, StateIdentity};
 
 /// Bytes read to measure memory: far more than any cache holds.
-const READ_BYTES: usize = 512 << 20;
+const READ_BYTES: usize = 256 << 20;
 /// Rounds of the f32 loop in each thread.
 const ROUNDS: usize = 2_000_000;
 /// Independent sums of one thread: enough to hide the latency of fused operations.
@@ -137,7 +137,7 @@ pub fn measure(
     session.feed(&prompt, &mut |_, done| progress(done))?;
     let reading = started.elapsed().as_secs_f64();
     let mut state = session.into_state();
-    let (save_s, restore_s) = state_on_disk(model, &state, &prompt, folder)?;
+    let (save_s, restore_s) = over_disk(model, &mut state, &prompt, folder)?;
     let started = Instant::now();
     for i in 0..decode {
         model.forward(&[token(tokens + i)], &mut state, Want::Last)?;
@@ -159,14 +159,16 @@ pub fn measure(
     })
 }
 
-fn state_on_disk(model: &Model, state: &State, prompt: &[u32], folder: &Path) -> Result<(f64, f64), StateError> {
+/// Writes a state to a file and reads it back in its place: seconds for each.
+fn over_disk(model: &Model, state: &mut State, prompt: &[u32], folder: &Path) -> Result<(f64, f64), StateError> {
     let path = folder.join("bench.state");
     let identity = StateIdentity::of(model, prompt);
     let started = Instant::now();
     state.save(&path, &identity)?;
     let save = started.elapsed().as_secs_f64();
+    *state = model.new_state();
     let started = Instant::now();
-    State::restore(&path, model, &identity)?;
+    *state = State::restore(&path, model, &identity)?;
     Ok((save, started.elapsed().as_secs_f64()))
 }
 

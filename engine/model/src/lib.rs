@@ -22,4 +22,5 @@ pub mod sample;
 pub mod session;
 pub mod state;
 pub mod tokenizer;
+pub mod tools;
 pub mod weights;

@@ -13,8 +13,11 @@ use crate::config::Config;
 use crate::error::{LoadError, ModelError};
 use crate::layers::{Embedding, Linear, RmsNorm, to_values};
 use crate::quant::Scheme;
-use crate::state::{KvPrecision, LayerState, State};
+use crate::state::{KV_BLOCK, KvPrecision, LayerState, State};
 use crate::weights::WeightFiles;
+
+/// Code, threads, tokenizer and logits: what a process takes whatever the model.
+const PROGRAM_BYTES: u64 = 96 << 20;
 
 /// How weights are loaded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -169,6 +172,19 @@ impl Model {
     #[must_use]
     pub fn state_bytes_per_token(&self) -> u64 {
         self.inner.config.state_bytes_per_token(self.inner.precision)
+    }
+
+    /// Bytes of memory that reading `tokens` takes at most: weights, the state after them, what one chunk passes through
+    /// on its way (a dozen rows as wide as the widest map), and the program itself.
+    #[must_use]
+    pub fn memory_estimate(&self, tokens: usize) -> u64 {
+        let config = &self.inner.config;
+        let positions = tokens.next_multiple_of(KV_BLOCK) as u64;
+        let state = config.state_bytes_fixed() + positions * self.state_bytes_per_token();
+        let experts = config.num_experts_per_tok * config.intermediate_size;
+        let widest = config.hidden_size.max(3 * config.attention_width()).max(2 * experts);
+        let chunk = self.options.chunk.min(tokens) * 12 * widest * size_of::<f32>();
+        self.inner.weights_bytes + state + chunk as u64 + PROGRAM_BYTES
     }
 
     /// The state before the first token.

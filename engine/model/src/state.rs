@@ -16,7 +16,7 @@ use crate::model::Model;
 
 pub use cache::{KV_BLOCK, KvCache};
 pub use file::FORMAT_VERSION;
-pub use numbers::KvPrecision;
+pub use numbers::{KvPrecision, UnknownPrecision};
 
 /// The state of one reading. `clone` is a fork: cheap, and the two never see each other's later tokens.
 #[derive(Clone, Debug)]

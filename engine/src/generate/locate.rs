@@ -37,6 +37,9 @@ pub struct FolderCard {
     /// How to quantise weights that are in floating point when they are loaded: `q8_0`, `q4_k` or `q4_0`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quantize: Option<String>,
+    /// How states keep keys and values: `f32`, `f16` (as without this key) or `q8`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keys_and_values: Option<String>,
     /// Token ids that end a turn.
     #[serde(default)]
     pub eos_token_ids: Vec<u32>,

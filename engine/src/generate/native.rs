@@ -9,7 +9,7 @@ use lectern_model::model::{LoadOptions, Model};
 use lectern_model::quant::UnknownScheme;
 use lectern_model::sample::Sampling;
 use lectern_model::session::{Generation, Lookup, Session, SessionError, Stop};
-use lectern_model::state::{KvPrecision, State, StateIdentity};
+use lectern_model::state::{KvPrecision, State, StateIdentity, UnknownPrecision};
 use lectern_model::tokenizer::Tokenizer;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -24,7 +24,7 @@ const CHECKPOINT_SHARE: f64 = 0.1;
 /// Tokens kept free after a document for a question and its answer.
 pub const ANSWER_ROOM: usize = 512;
 
-/// How states keep keys and values: half the memory and half the file of a saved state, for a rounding that no answer
+/// How states keep keys and values where a model's card does not say: half the memory and half the file of a saved state, for a rounding that no answer
 /// shows.
 pub const KEYS_AND_VALUES: KvPrecision = KvPrecision::F16;
 
@@ -63,7 +63,9 @@ impl NativeGenerator {
             ChatTemplate::by_name(name).ok_or_else(|| failed(format!("the chat template `{name}` is not known")))?;
         let quantize = stated.quantize.as_deref().map(str::parse).transpose();
         let quantize = quantize.map_err(|e: UnknownScheme| failed(format!("lectern.json: {e}")))?;
-        let options = LoadOptions { quantize, keys_and_values: KEYS_AND_VALUES };
+        let keys_and_values = stated.keys_and_values.as_deref().map_or(Ok(KEYS_AND_VALUES), str::parse);
+        let keys_and_values = keys_and_values.map_err(|e: UnknownPrecision| failed(format!("lectern.json: {e}")))?;
+        let options = LoadOptions { quantize, keys_and_values };
         let model = Model::load_with(folder, options).map_err(|e| failed(e.to_string()))?;
         let config = model.config();
         let identity =

@@ -157,13 +157,23 @@ impl KvCache {
     /// Keys and values as they were appended, `[len, G, D]` each, rounded to the precision kept.
     #[must_use]
     pub fn to_rows(&self) -> (Vec<f32>, Vec<f32>) {
+        let (mut keys, mut values) = (Vec::new(), Vec::new());
+        for (new_keys, new_values) in self.rows_by_block() {
+            keys.extend(new_keys);
+            values.extend(new_values);
+        }
+        (keys, values)
+    }
+
+    /// [`KvCache::to_rows`], [`KV_BLOCK`] positions at a time.
+    pub(super) fn rows_by_block(&self) -> impl Iterator<Item = (Vec<f32>, Vec<f32>)> + '_ {
         let (heads, dim) = (self.heads, self.dim);
-        let (mut keys, mut values) = (vec![0f32; self.len * heads * dim], vec![0f32; self.len * heads * dim]);
-        for (index, block) in self.blocks.iter().enumerate() {
+        self.blocks.iter().enumerate().map(move |(index, block)| {
             let filled = (self.len - index * KV_BLOCK).min(KV_BLOCK);
+            let [mut keys, mut values] = [(); 2].map(|()| vec![0f32; filled * heads * dim]);
             for head in 0..heads {
                 let block = HeadBlock { block, head, dim };
-                let at = |p: usize| ((index * KV_BLOCK + p) * heads + head) * dim;
+                let at = |p: usize| (p * heads + head) * dim;
                 for strip in 0..filled.div_ceil(STRIP) {
                     for (d, row) in block.key_strip(strip).chunks_exact(STRIP).enumerate() {
                         let positions = (strip * STRIP..filled).zip(row);
@@ -177,7 +187,7 @@ impl KvCache {
                     }
                 }
             }
-        }
-        (keys, values)
+            (keys, values)
+        })
     }
 }

@@ -2,8 +2,8 @@
 //!
 //! The header states what the values are bound to (model, tokens read) and how they lie (layers, positions, bytes);
 //! each is compared on its own before any value is used, and a BLAKE3 checksum over everything before it closes the
-//! file. Values: for a lightning layer `[H, Dk, Dv]` in f32, for a softmax layer keys and then values `[positions, G, D]` in
-//! the precision they are kept in.
+//! file. Values: for a lightning layer `[H, Dk, Dv]` in f32, for a softmax layer and each 256 positions keys and then
+//! values `[positions, G, D]` in the precision they are kept in.
 
 use std::fs::File;
 use std::io::{BufReader, BufWriter, ErrorKind, Read, Write};
@@ -11,12 +11,12 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{KvCache, KvPrecision, LayerState, LinearState, State, StateIdentity};
+use super::{KV_BLOCK, KvCache, KvPrecision, LayerState, LinearState, State, StateIdentity};
 use crate::error::StateError;
 use crate::model::Model;
 
 /// Version of the file format. A change of layout or meaning raises it; older files are then read again from text.
-pub const FORMAT_VERSION: u32 = 2;
+pub const FORMAT_VERSION: u32 = 3;
 const MAGIC: &[u8; 8] = b"LECSTATE";
 const CHECKSUM_BYTES: u64 = 32;
 /// A header longer than this is not ours; it bounds what a damaged length can make us allocate.
@@ -180,9 +180,10 @@ fn write_file(state: &State, path: &Path, identity: &StateIdentity) -> std::io::
         match layer {
             LayerState::Lightning(linear) => out.write_rows(linear.values(), linear.dim, KvPrecision::F32)?,
             LayerState::Softmax(cache) => {
-                let (keys, values) = cache.to_rows();
-                out.write_rows(&keys, cache.dim(), cache.precision())?;
-                out.write_rows(&values, cache.dim(), cache.precision())?;
+                for (keys, values) in cache.rows_by_block() {
+                    out.write_rows(&keys, cache.dim(), cache.precision())?;
+                    out.write_rows(&values, cache.dim(), cache.precision())?;
+                }
             }
         }
     }
@@ -290,12 +291,14 @@ fn read_layer(
             *values = std::sync::Arc::new(input.read_rows(*heads * *dim, *dim, KvPrecision::F32).map_err(unread)?);
         }
         LayerState::Softmax(cache) => {
-            let (rows, dim) = (positions * cache.heads(), cache.dim());
-            let keys = input.read_rows(rows, dim, cache.precision()).map_err(unread)?;
-            let values = input.read_rows(rows, dim, cache.precision()).map_err(unread)?;
-            let mut restored = KvCache::new(cache.heads(), dim, cache.precision());
-            restored.append(&keys, &values);
-            *cache = restored;
+            let (heads, dim, precision) = (cache.heads(), cache.dim(), cache.precision());
+            *cache = KvCache::new(heads, dim, precision);
+            for from in (0..positions).step_by(KV_BLOCK) {
+                let rows = KV_BLOCK.min(positions - from) * heads;
+                let keys = input.read_rows(rows, dim, precision).map_err(unread)?;
+                let values = input.read_rows(rows, dim, precision).map_err(unread)?;
+                cache.append(&keys, &values);
+            }
         }
     }
     Ok(())

@@ -83,6 +83,23 @@ impl KvPrecision {
     }
 }
 
+/// A name that is no precision's.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the precision `{name}` is not known; there are {}", KvPrecision::all().map(KvPrecision::name).join(", "))]
+pub struct UnknownPrecision {
+    /// The name.
+    pub name: String,
+}
+
+impl std::str::FromStr for KvPrecision {
+    type Err = UnknownPrecision;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        let found = Self::all().into_iter().find(|precision| precision.name() == name);
+        found.ok_or_else(|| UnknownPrecision { name: name.to_owned() })
+    }
+}
+
 /// A value beyond f16's range would become infinite and poison every later score.
 fn narrow(value: f32) -> f16 {
     f16::from_f32(value.clamp(-65_504.0, 65_504.0))

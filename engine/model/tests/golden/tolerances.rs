@@ -20,3 +20,5 @@ pub(crate) const RANDOM_FOUR_BITS: (f64, f64) = (0.02, 0.7);
 pub(crate) const RECUT: (f64, f64) = (2e-3, 0.96);
 /// Logits (of up to 7) with keys and values in 16 bits, which round by 1 in 2,048, against 32, absolute.
 pub(crate) const HALF_KEYS_AND_VALUES: f32 = 2e-2;
+/// The same (of logits of up to 7) in 8 bits, which round by up to 1 in 254 of the largest of 16 neighbours.
+pub(crate) const EIGHT_BIT_KEYS_AND_VALUES: f32 = 2e-2;

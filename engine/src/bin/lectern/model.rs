@@ -77,9 +77,9 @@ struct BenchArgs {
     /// Tokens to write after each
     #[arg(long, default_value_t = 32)]
     decode: usize,
-    /// Keep keys and values in 32 bits instead of 16
-    #[arg(long)]
-    full_state: bool,
+    /// How the state keeps keys and values: f32, f16 or q8
+    #[arg(long, default_value = "f16")]
+    keys_and_values: KvPrecision,
     /// Print JSON for programs
     #[arg(long)]
     json: bool,
@@ -201,11 +201,14 @@ fn info(loaded: &Loaded) -> anyhow::Result<()> {
 }
 
 fn bench(args: &BenchArgs) -> anyhow::Result<()> {
-    let precision = if args.full_state { KvPrecision::F32 } else { KEYS_AND_VALUES };
-    let started = Instant::now();
-    let model = args.model.load_keeping(precision)?;
-    let load_s = started.elapsed().as_secs_f64();
+    // First, so that what it reads is not counted as the model's memory.
     let ceilings = bench::ceilings();
+    let started = Instant::now();
+    let model = args.model.load_keeping(args.keys_and_values)?;
+    let load_s = started.elapsed().as_secs_f64();
+    let longest = args.lengths.iter().copied().max().unwrap_or(0);
+    let estimate = model.memory_estimate(longest);
+    eprintln!("{} tokens and what they need take about {:.0} MB of memory.", longest, estimate as f64 / 1e6);
     let folder = tempfile::tempdir().context("Cannot make a temporary folder.")?;
     let mut measures = Vec::new();
     for &tokens in &args.lengths {
@@ -221,7 +224,7 @@ fn bench(args: &BenchArgs) -> anyhow::Result<()> {
     if args.json {
         let report = serde_json::json!({ "digest": model.digest(), "parameters": model.parameters(),
             "weights_bytes": model.weights_bytes(), "load_s": load_s, "machine": ceilings, "measures": measures,
-            "peak_memory_bytes": peak });
+            "peak_memory_bytes": peak, "estimated_memory_bytes": estimate });
         out!("{report:#}");
         return Ok(());
     }
@@ -249,7 +252,7 @@ fn bench(args: &BenchArgs) -> anyhow::Result<()> {
         );
     }
     if let Some(bytes) = peak {
-        out!("peak memory {:.0} MB", bytes as f64 / 1e6);
+        out!("peak memory {:.0} MB, estimated {:.0} MB", bytes as f64 / 1e6, estimate as f64 / 1e6);
     }
     Ok(())
 }
