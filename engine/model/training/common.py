@@ -96,9 +96,9 @@ def adamw(parameters: list, schedule: dict) -> torch.optim.AdamW:
 
 
 def set_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
-    """Gives all parameter groups the learning rate."""
+    """Gives all parameter groups the learning rate, times the group's own factor where it has one."""
     for group in optimiser.param_groups:
-        group["lr"] = rate
+        group["lr"] = rate * group.get("factor", 1.0)
 
 
 class Until:

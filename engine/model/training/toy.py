@@ -1,0 +1,50 @@
+"""A tiny teacher, random text and a configuration for both: what the tests run the stages on."""
+
+from __future__ import annotations
+
+import signal
+import unittest
+from pathlib import Path
+
+import numpy as np
+import torch
+
+import m1
+
+
+def tiny(kinds: list[int]) -> m1.Config:
+    """A small pre-norm model."""
+    return m1.Config(
+        vocab_size=64, hidden_size=24, intermediate_size=40, num_hidden_layers=len(kinds), num_attention_heads=3,
+        num_key_value_heads=1, head_dim=8, rotary_dim=8, rope_theta=1e4, max_position_embeddings=256, rms_norm_eps=1e-5,
+        num_local_experts=1, num_experts_per_tok=1, attn_type_list=kinds, tie_word_embeddings=True,
+    )
+
+
+def toy(folder: Path) -> dict:
+    """A configuration with a random teacher and random text in a folder."""
+    torch.set_num_threads(1)  # at this size threads only wait for each other
+    config = {
+        "paths": {"teacher": folder / "teacher", "work": folder},
+        "run": {"seed": 3, "threads": 2, "chunk": 8},
+        "data": {"chat_share": 0.0, "weights": {"contracts": 1.0}},
+        "stage1": {
+            "batch": 2, "length": 24, "learning_rate": 3e-3, "floor": 0.1, "warm_up": 2, "steps": 12, "weight_decay": 0.0,
+            "clip": 1.0, "key_scale": 1.0, "value_scale": 1.0, "fit_tokens": 96, "fit_ridge": 1e-2, "evaluate_every": 5,
+            "checkpoint_minutes": 60, "held_out": 2,
+        },
+        "choose": {"softmax_layers": 1, "candidates": 2, "held_out": 2, "length": 24},
+    }
+    (folder / "teacher").mkdir()
+    m1.Model(tiny([m1.SOFTMAX] * 3)).randomise(5).save(folder / "teacher")
+    (folder / "data").mkdir()
+    generator = np.random.default_rng(1)
+    for side in ("train", "held_out"):
+        generator.integers(0, 64, 2000).astype(np.uint16).tofile(folder / "data" / f"contracts.{side}.bin")
+    return config
+
+
+def keep_signals(case: unittest.TestCase) -> None:
+    """Puts the signal handlers back after a test: a stage takes SIGTERM and Ctrl-C for itself."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        case.addCleanup(signal.signal, number, signal.getsignal(number))
