@@ -240,23 +240,26 @@ class Experts(nn.Module):
             Expert(config.hidden_size, config.intermediate_size) for _ in range(config.num_local_experts)
         )
 
+    def route(self, flat: Tensor) -> tuple[Tensor, Tensor]:
+        """Shares of all experts [N, E], and the chosen ones [N, k], best first."""
+        shares = F.softmax(self.gate(flat), dim=-1)
+        return shares, shares.detach().sort(dim=-1, descending=True, stable=True).indices[:, : self.count]
+
     def forward(self, y: Tensor) -> tuple[Tensor, Tensor | None]:
         """Returns the output and the load-balancing term of this layer (none for a single expert)."""
         if len(self.experts) == 1:
             return self.experts[0](y), None  # the one weight is renormalised to exactly 1
         flat = y.reshape(-1, y.shape[-1])
-        shares = F.softmax(self.gate(flat), dim=-1)
-        chosen = shares.sort(dim=-1, descending=True, stable=True).indices[:, : self.count]
+        shares, chosen = self.route(flat)
         weights = shares.gather(1, chosen)
-        weights = torch.zeros_like(shares).scatter(1, chosen, weights / weights.sum(-1, keepdim=True))
-        used = torch.zeros_like(shares).scatter(1, chosen, 1.0)
-        out = torch.zeros_like(flat)
-        for index, expert in enumerate(self.experts):
-            tokens = used[:, index].nonzero()[:, 0]
-            if len(tokens):
-                part = expert(flat.index_select(0, tokens)) * weights[:, index].index_select(0, tokens)[:, None]
-                out = out.index_add(0, tokens, part)
-        balance = len(self.experts) / self.count * (used.mean(0) * shares.mean(0)).sum()
+        weights = weights / weights.sum(-1, keepdim=True)
+        by_expert = chosen.reshape(-1).argsort(stable=True)  # places in [N, k], those of each expert together
+        loads = chosen.reshape(-1).bincount(minlength=len(self.experts))
+        inputs = flat.index_select(0, by_expert // self.count).split(loads.tolist())
+        parts = torch.cat([expert(part) for expert, part in zip(self.experts, inputs, strict=True)])
+        back = torch.empty_like(by_expert).scatter(0, by_expert, torch.arange(len(by_expert)))
+        out = (parts.index_select(0, back).reshape(-1, self.count, y.shape[-1]) * weights[:, :, None]).sum(1)
+        balance = len(self.experts) / self.count * (loads / len(flat) * shares.mean(0)).sum()
         return out.reshape(y.shape), balance
 
 

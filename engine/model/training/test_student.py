@@ -7,10 +7,13 @@ import tempfile
 import unittest
 from pathlib import Path
 
+import torch
+
 import common
 import choose
 import m1
 import stage1
+import stage2
 from data import Text
 from toy import keep_signals, toy
 
@@ -65,6 +68,53 @@ class Choice(unittest.TestCase):
         stage1.train(self.config, None, steps=4)
         saved = common.load_checkpoint(self.folder / "stage1.pt")["twins"]
         self.assertEqual(sorted({int(name.split(".")[0]) for name in saved}), chosen["lightning"])
+
+
+class Experts(unittest.TestCase):
+    def setUp(self) -> None:
+        keep_signals(self)
+        self.folder = Path(self.enterContext(tempfile.TemporaryDirectory()))
+        self.config = toy(self.folder)
+        stage1.train(self.config, None, steps=3)
+        common.write_json(self.folder / "layers.json", {"softmax": [1]})
+
+    def cut(self) -> tuple[m1.Model, m1.Model]:
+        dense = stage2.dense_student(self.config, m1.Model.load(self.config["paths"]["teacher"], 8))
+        return dense, stage2.build(dense, self.config, Text(self.config).batch(2, 0, 20, 48))
+
+    def test_the_cut_student_computes_what_it_did(self) -> None:
+        for shared, width in ((20, 10), (0, 20)):
+            self.config["stage2"] |= {"shared_width": shared, "expert_width": width}
+            dense, student = self.cut()
+            self.assertEqual(student.config.attn_type_list, [0, 1, 0])
+            ids = torch.randint(0, 64, (3, 100), generator=torch.Generator().manual_seed(4))
+            torch.testing.assert_close(student(ids), dense(ids), atol=1e-4, rtol=0)
+
+    def test_both_sets_are_used_by_about_half_of_the_tokens(self) -> None:
+        _, student = self.cut()
+        use = stage2.expert_use(student, [Text(self.config).batch(2, 1, 20, 48)])
+        for first, second, third, fourth in use:
+            self.assertEqual((first, third), (second, fourth))  # the sets are whole
+            self.assertTrue(0.2 < first < 0.3, use)
+
+    def test_a_set_holds_every_neuron_once(self) -> None:
+        dense, student = self.cut()
+        whole, block = dense.model.layers[0].block_sparse_moe.experts[0], student.model.layers[0]
+        for parts in (block.block_sparse_moe.experts[:2], block.block_sparse_moe.experts[2:]):
+            rows = torch.cat([block.shared_mlp.gate_proj.weight, *[part.w1.weight for part in parts]])
+            self.assertTrue(torch.equal(rows.sort(0).values, whole.w1.weight.sort(0).values))
+
+    def test_the_written_student_is_the_built_one(self) -> None:
+        report = stage2.convert(self.config)
+        self.assertLess(report["largest_difference"], 1e-3)
+        student = m1.Model.load(self.folder / "student", 8)
+        loss = m1.language_loss(student, Text(self.config).mixed_held_out(4, 48))
+        self.assertAlmostEqual(loss, report["held_out_loss"], places=5)
+
+    def test_widths_that_do_not_add_up_are_refused(self) -> None:
+        self.config["stage2"]["expert_width"] = 12
+        with self.assertRaises(SystemExit):
+            stage2.convert(self.config)
 
 
 if __name__ == "__main__":

@@ -34,6 +34,10 @@ def toy(folder: Path) -> dict:
             "checkpoint_minutes": 60, "held_out": 2,
         },
         "choose": {"softmax_layers": 1, "candidates": 2, "held_out": 2, "length": 24},
+        "stage2": {
+            "experts": 4, "per_token": 2, "expert_width": 10, "shared_width": 20, "context": 512, "scale": 1.0,
+            "directions": 8, "tokens": 960, "length": 48, "held_out": 4, "tolerance": 1e-3,
+        },
     }
     (folder / "teacher").mkdir()
     m1.Model(tiny([m1.SOFTMAX] * 3)).randomise(5).save(folder / "teacher")
