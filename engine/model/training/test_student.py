@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import tempfile
 import unittest
 from pathlib import Path
 
 import torch
+import torch.nn.functional as F
 
 import common
 import choose
 import m1
 import stage1
 import stage2
+import stage3
 from data import Text
 from toy import keep_signals, toy
 
@@ -115,6 +118,89 @@ class Experts(unittest.TestCase):
         self.config["stage2"]["expert_width"] = 12
         with self.assertRaises(SystemExit):
             stage2.convert(self.config)
+
+
+class Distillation(unittest.TestCase):
+    def setUp(self) -> None:
+        keep_signals(self)
+
+    def student(self) -> dict:
+        folder = Path(self.enterContext(tempfile.TemporaryDirectory()))
+        config = toy(folder)
+        stage1.train(config, None, steps=3)
+        common.write_json(folder / "layers.json", {"softmax": [1]})
+        stage2.convert(config)
+        return config
+
+    def weights(self, config: dict) -> dict:
+        return common.load_checkpoint(config["paths"]["work"] / "stage3.pt")["weights"]
+
+    def records(self, config: dict) -> list[dict]:
+        return [json.loads(line) for line in (config["paths"]["work"] / "stage3.jsonl").read_text().splitlines()]
+
+    def test_gradients_are_those_of_the_loss(self) -> None:
+        config = self.student()
+        config["stage3"]["trainable"] = "everything"
+        teacher = m1.Model.load(config["paths"]["teacher"], 8).requires_grad_(False)
+        one, _ = stage3.load(config)
+        two = copy.deepcopy(one)
+        ids = torch.randint(0, 64, (2, 40), generator=torch.Generator().manual_seed(2))
+        losses = stage3.gradients(one, teacher, ids, 0.3, config["stage3"])
+        hidden, balance = two.hidden(ids)
+        logs = F.linear(hidden[:, :-1], two.head).flatten(0, 1).log_softmax(-1)
+        language = F.nll_loss(logs, ids[:, 1:].flatten())
+        kl = F.kl_div(logs, teacher(ids)[:, :-1].flatten(0, 1).log_softmax(-1), reduction="batchmean", log_target=True)
+        (0.3 * language + 0.7 * kl + 0.01 * balance).backward()
+        self.assertAlmostEqual(losses["language"], language.item(), places=4)
+        self.assertAlmostEqual(losses["kl"], kl.item(), places=4)
+        for (name, got), wanted in zip(one.named_parameters(), two.parameters(), strict=True):
+            torch.testing.assert_close(got.grad, wanted.grad, atol=2e-5, rtol=1e-3, msg=name)
+
+    def test_recomputed_activations_give_the_same_gradients(self) -> None:
+        config = self.student()
+        teacher = m1.Model.load(config["paths"]["teacher"], 8).requires_grad_(False)
+        ids = torch.randint(0, 64, (1, 40), generator=torch.Generator().manual_seed(2))
+        models = [stage3.load(config)[0] for _ in range(2)]
+        for model, start in zip(models, (16, 64), strict=True):
+            stage3.gradients(model, teacher, ids, 0.3, config["stage3"] | {"recompute_from": start})
+        for one, two in zip(*(model.model.layers.parameters() for model in models), strict=True):
+            torch.testing.assert_close(one.grad, two.grad)
+
+    def test_a_run_that_stopped_goes_on_as_one_that_did_not(self) -> None:
+        one, two = self.student(), self.student()
+        stage3.train(one, None)
+        for steps in (2, 6, 9, None):
+            stage3.train(two, None, steps=steps)
+        whole, parts = self.weights(one), self.weights(two)
+        self.assertEqual(whole.keys(), parts.keys())
+        for name in whole:
+            self.assertTrue(torch.equal(whole[name], parts[name]), name)
+
+    def test_texts_grow_and_the_teacher_is_asked_only_for_what_it_can_read(self) -> None:
+        config = self.student()
+        stage3.train(config, None)
+        steps = [r for r in self.records(config) if "length" in r]
+        self.assertEqual([r["length"] for r in steps], [32] * 5 + [64] * 3 + [300] * 2)
+        self.assertEqual(["kl" in r for r in steps], [True] * 8 + [False] * 2)
+        self.assertEqual(self.records(config)[-1]["tokens"], 5 * 64 + 3 * 64 + 2 * 300)
+
+    def test_the_student_comes_nearer_to_its_teacher(self) -> None:
+        config = self.student()
+        config["stage3"]["phases"] = [{"length": 32, "texts": 4, "steps": 40, "language_share": 0.0}]
+        stage3.train(config, None)
+        losses = [r["kl"] for r in self.records(config) if "kl" in r]
+        self.assertLess(sum(losses[-5:]), 0.8 * sum(losses[:5]))
+
+    def test_only_what_is_to_be_trained_changes(self) -> None:
+        config = self.student()
+        config["stage3"]["trainable"] = "attention"
+        stage3.train(config, None, steps=2)
+        before = m1.Model.load(config["paths"]["work"] / "student").state_dict()
+        after, found = stage3.load(config)
+        changed = {name for name, value in after.state_dict().items() if not torch.equal(value, before[name])}
+        self.assertEqual(changed, set(found["weights"]))
+        self.assertFalse(any("experts" in name or "embed" in name or "shared_mlp" in name for name in changed))
+        self.assertTrue(any("gate.weight" in name for name in changed))
 
 
 if __name__ == "__main__":

@@ -38,6 +38,16 @@ def toy(folder: Path) -> dict:
             "experts": 4, "per_token": 2, "expert_width": 10, "shared_width": 20, "context": 512, "scale": 1.0,
             "directions": 8, "tokens": 960, "length": 48, "held_out": 4, "tolerance": 1e-3,
         },
+        "stage3": {
+            "trainable": "all", "learning_rate": 3e-3, "floor": 0.1, "warm_up": 2, "weight_decay": 0.01, "clip": 1.0,
+            "balance": 0.01, "recompute_from": 64, "vocabulary_rows": 16, "evaluate_every": 4, "checkpoint_minutes": 60,
+            "held_out": 2, "held_out_length": 48, "rates": {"experts": 0.5},
+            "phases": [
+                {"length": 32, "texts": 2, "steps": 5, "language_share": 0.3},
+                {"length": 64, "texts": 1, "steps": 3, "language_share": 0.5},
+                {"length": 300, "texts": 1, "steps": 2, "language_share": 0.5},  # the teacher holds 256
+            ],
+        },
     }
     (folder / "teacher").mkdir()
     m1.Model(tiny([m1.SOFTMAX] * 3)).randomise(5).save(folder / "teacher")
