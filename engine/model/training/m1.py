@@ -236,9 +236,8 @@ class Experts(nn.Module):
         super().__init__()
         self.count = config.num_experts_per_tok
         self.gate = linear(config.hidden_size, config.num_local_experts)
-        self.experts = nn.ModuleList(
-            Expert(config.hidden_size, config.intermediate_size) for _ in range(config.num_local_experts)
-        )
+        each = (Expert(config.hidden_size, config.intermediate_size) for _ in range(config.num_local_experts))
+        self.experts = nn.ModuleList(each)
 
     def route(self, flat: Tensor) -> tuple[Tensor, Tensor]:
         """Shares of all experts [N, E], and the chosen ones [N, k], best first."""
@@ -293,8 +292,7 @@ class Block(nn.Module):
     def mix_attention(self, h: Tensor, x: Tensor, attended: Tensor) -> Tensor:
         """Adds the attention's output `attended` to the stream `h`; `x` is the normed input."""
         name = "full" if isinstance(self.self_attn, SoftmaxAttention) else "linear"
-        alpha = getattr(self.config, f"layernorm_{name}_attention_alpha")
-        beta = getattr(self.config, f"layernorm_{name}_attention_beta")
+        alpha, beta = (getattr(self.config, f"layernorm_{name}_attention_{part}") for part in ("alpha", "beta"))
         residual = x if self.config.postnorm else h
         return residual + attended if alpha == beta == 1.0 else alpha * residual + beta * attended
 
@@ -356,8 +354,7 @@ class Model(nn.Module):
             else:
                 h, balance = block(h, rotation)
             balances += [] if balance is None else [balance]
-        mean = torch.stack(balances).mean() if balances else h.new_zeros(())
-        return self.model.norm(h), mean
+        return self.model.norm(h), torch.stack(balances).mean() if balances else h.new_zeros(())
 
     def forward(self, ids: Tensor) -> Tensor:
         """Logits [B, T, V]; for short texts only, V is large."""
@@ -389,9 +386,8 @@ def token_losses(hidden: Tensor, head: Tensor, ids: Tensor, rows: int = 1024) ->
     """Losses of predicting ids[:, 1:] from hidden[:, :-1], `rows` tokens at a time so that [T, V] never exists."""
     states, targets = hidden[:, :-1].reshape(-1, hidden.shape[-1]), ids[:, 1:].reshape(-1)
     for start in range(0, len(targets), rows):
-        yield F.cross_entropy(
-            F.linear(states[start : start + rows], head), targets[start : start + rows], reduction="none"
-        )
+        logits = F.linear(states[start : start + rows], head)
+        yield F.cross_entropy(logits, targets[start : start + rows], reduction="none")
 
 
 @torch.no_grad()

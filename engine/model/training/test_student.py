@@ -18,7 +18,7 @@ import stage1
 import stage2
 import stage3
 from data import Text
-from toy import keep_signals, toy
+from toy import keep_signals, toy, toy_student
 
 
 class Choice(unittest.TestCase):
@@ -125,12 +125,7 @@ class Distillation(unittest.TestCase):
         keep_signals(self)
 
     def student(self) -> dict:
-        folder = Path(self.enterContext(tempfile.TemporaryDirectory()))
-        config = toy(folder)
-        stage1.train(config, None, steps=3)
-        common.write_json(folder / "layers.json", {"softmax": [1]})
-        stage2.convert(config)
-        return config
+        return toy_student(Path(self.enterContext(tempfile.TemporaryDirectory())))
 
     def weights(self, config: dict) -> dict:
         return common.load_checkpoint(config["paths"]["work"] / "stage3.pt")["weights"]

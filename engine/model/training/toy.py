@@ -9,7 +9,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
+import common
 import m1
+import stage1
+import stage2
 
 
 def tiny(kinds: list[int]) -> m1.Config:
@@ -48,13 +51,29 @@ def toy(folder: Path) -> dict:
                 {"length": 300, "texts": 1, "steps": 2, "language_share": 0.5},  # the teacher holds 256
             ],
         },
+        "export": {
+            "name": "small", "context": 300, "quantize": "q4_k", "file_mb": 45, "most_mb": 1, "part_mb": 1,
+            "parity_tokens": 40, "held_out": 2, "length": 48,
+        },
     }
     (folder / "teacher").mkdir()
     m1.Model(tiny([m1.SOFTMAX] * 3)).randomise(5).save(folder / "teacher")
+    for name in ("tokenizer.json", "generation_config.json", "LICENSE"):
+        (folder / "teacher" / name).write_text("{}")
+    (folder / "teacher" / "lectern.json").write_text('{"eos_token_ids": [2, 0]}')
     (folder / "data").mkdir()
     generator = np.random.default_rng(1)
     for side in ("train", "held_out"):
         generator.integers(0, 64, 2000).astype(np.uint16).tofile(folder / "data" / f"contracts.{side}.bin")
+    return config
+
+
+def toy_student(folder: Path) -> dict:
+    """A configuration whose stages 1 and 2 have been run, with softmax attention in layer 1."""
+    config = toy(folder)
+    stage1.train(config, None, steps=3)
+    common.write_json(folder / "layers.json", {"softmax": [1]})
+    stage2.convert(config)
     return config
 
 
