@@ -7,15 +7,20 @@ import json
 import shutil
 import tempfile
 import unittest
+import xml.etree.ElementTree as Xml
 from pathlib import Path
 from unittest import mock
 
+import numpy as np
 import torch
 from safetensors.torch import save_file
 
 import engine
+import evaluate
 import export
 import m1
+import plot
+import recall
 import stage3
 from toy import keep_signals, toy_student
 
@@ -44,7 +49,7 @@ def stand_in(_: Path, command: str, *arguments: object) -> str:
     return ""
 
 
-class Product(unittest.TestCase):
+class Trained(unittest.TestCase):
     def setUp(self) -> None:
         keep_signals(self)
         self.folder = Path(self.enterContext(tempfile.TemporaryDirectory()))
@@ -54,6 +59,8 @@ class Product(unittest.TestCase):
         stage3.train(self.config, None, steps=2)
         return stage3.load(self.config)[0]
 
+
+class Export(Trained):
     def test_the_exported_folder_is_the_trained_student(self) -> None:
         student, ids = self.trained(), torch.arange(50)[None]
         with mock.patch.object(engine, "run", stand_in):
@@ -87,6 +94,90 @@ class Product(unittest.TestCase):
         report = export.export(self.config, lectern())
         self.assertLess(report["parity"]["largest_difference"], 5e-4)
         self.assertEqual(report["parity"]["argmax_agreement"], 1.0)
+
+
+def encode(text: str) -> list[int]:
+    """A tokenizer of one token a character."""
+    return [ord(c) % 64 for c in text]
+
+
+class Evaluation(Trained):
+    def run_all(self, long: bool = False, minutes: float | None = None) -> dict:
+        with mock.patch.object(engine, "run", stand_in):
+            return evaluate.evaluate(self.config, Path("unused"), long, minutes, encode)
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.trained()
+        with mock.patch.object(engine, "run", stand_in):
+            export.export(self.config, Path("unused"))
+
+    def test_every_measure_is_taken_for_both_models_and_stands_in_the_card(self) -> None:
+        measures = self.run_all(long=True)
+        self.assertEqual({n for n in measures if n.startswith("loss")}, {
+            f"loss/{context}/contracts/{model}" for context in (400, 600) for model in ("teacher", "student")
+        })
+        self.assertEqual(sum(name.startswith("recall/") for name in measures), 8)
+        self.assertEqual(sum(name.startswith("speed/") for name in measures), 5)
+        card = (self.folder / "small" / "MODEL_CARD.md").read_text()
+        for part in ("| contracts | 400 |", "| multi-key, student | 600 |", "| 256 |", "CC BY 4.0", "LSL", "continuing"):
+            self.assertIn(part, card)
+        Xml.fromstring((self.folder / "small" / "losses.svg").read_text())
+
+    def test_an_evaluation_that_was_stopped_goes_on_and_repeats_nothing(self) -> None:
+        with self.assertRaisesRegex(SystemExit, "goes on"):
+            self.run_all(minutes=0)
+        measures = self.run_all()
+        with mock.patch.object(m1, "language_loss", side_effect=AssertionError("measured again")):
+            self.assertEqual(self.run_all(), measures)
+
+    def test_other_weights_are_measured_anew(self) -> None:
+        measures = self.run_all()
+        stage3.train(self.config, None, steps=4)
+        with mock.patch.object(engine, "run", stand_in):
+            export.export(self.config, Path("unused"))
+        self.assertNotEqual(self.run_all()["loss/400/contracts/student"], measures["loss/400/contracts/student"])
+
+
+class Recall(unittest.TestCase):
+    def test_the_fact_stands_at_its_depth_and_the_answer_at_the_end(self) -> None:
+        text = torch.full((400,), 63)
+        for depth in (0.0, 0.5, 1.0):
+            asked = recall.question(text, encode, depth, 1, np.random.default_rng(3))
+            self.assertEqual(len(asked.ids), 400)
+            (subject, value), = recall.statements(np.random.default_rng(3), 1)
+            ids, fact = asked.ids.tolist(), encode(subject + value)
+            self.assertEqual(ids[-len(fact):], fact)
+            start = next(at for at in range(400) if ids[at : at + len(fact)] == fact)
+            self.assertAlmostEqual(start, depth * (400 - 2 * len(fact)), delta=8)
+
+    def test_among_several_facts_subjects_differ(self) -> None:
+        facts = recall.statements(np.random.default_rng(1), 12)
+        self.assertEqual(len({subject for subject, _ in facts}), 12)
+
+    def test_a_model_that_writes_the_answer_recalls_it(self) -> None:
+        asked = recall.Question(torch.tensor([5, 9, 1, 2, 3]), 2)
+
+        class Knows:
+            head = torch.eye(10)
+
+            def hidden(self, ids: torch.Tensor) -> tuple[torch.Tensor, None]:
+                return torch.eye(10)[torch.tensor([[9, 1, 2, self.last, 0]])], None
+
+        model = Knows()
+        for model.last, expected in ((3, (True, 1.0)), (4, (False, 0.5))):
+            self.assertEqual(recall.recalled(model, asked), expected)
+
+
+class Plot(unittest.TestCase):
+    def test_ticks_are_few_and_inside(self) -> None:
+        for low, high in ((2.6, 5.1), (0.0, 1.0), (0, 480), (0, 12), (2.61, 2.64), (0, 1000)):
+            found = plot.ticks(low, high)
+            self.assertTrue(2 <= len(found) <= 12, (low, high, found))
+            self.assertTrue(all(low <= tick <= high for tick in found), (low, high, found))
+
+    def test_a_panel_without_points_says_so(self) -> None:
+        self.assertIn("no run yet", plot.svg({"Stage 3": {"loss": []}}))
 
 
 if __name__ == "__main__":

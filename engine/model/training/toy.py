@@ -55,6 +55,11 @@ def toy(folder: Path) -> dict:
             "name": "small", "context": 300, "quantize": "q4_k", "file_mb": 45, "most_mb": 1, "part_mb": 1,
             "parity_tokens": 40, "held_out": 2, "length": 48,
         },
+        "evaluate": {
+            "contexts": [400], "long_contexts": [600], "depths": [0.2, 0.8], "keys": 2, "seed": 1, "speed": [64, 96],
+            "windows": {"400": 2, "600": 1}, "recall_samples": {"400": 2, "600": 1},
+            "long_speed": {"teacher": [], "student": [256]},
+        },
     }
     (folder / "teacher").mkdir()
     m1.Model(tiny([m1.SOFTMAX] * 3)).randomise(5).save(folder / "teacher")
@@ -62,6 +67,8 @@ def toy(folder: Path) -> dict:
         (folder / "teacher" / name).write_text("{}")
     (folder / "teacher" / "lectern.json").write_text('{"eos_token_ids": [2, 0]}')
     (folder / "data").mkdir()
+    sources = {"contracts.train": {"tokens": 2000, "documents": 1, "sources": {"cuad": 1}}}
+    common.write_json(folder / "data" / "report.json", {"domains": sources})
     generator = np.random.default_rng(1)
     for side in ("train", "held_out"):
         generator.integers(0, 64, 2000).astype(np.uint16).tofile(folder / "data" / f"contracts.{side}.bin")
