@@ -6,6 +6,7 @@ Paths in config.toml may be relative to the repository root. Nothing here knows 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import math
 import os
@@ -69,6 +70,12 @@ def write_json(path: Path, value: object) -> None:
     beside = path.with_name(path.name + ".partial")
     beside.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
     os.replace(beside, path)
+
+
+def digest(path: Path) -> str:
+    """SHA-256 of a file, short: tells whether two runs saw the same weights."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
 
 
 def load_checkpoint(path: Path) -> dict | None:

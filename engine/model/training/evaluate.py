@@ -11,7 +11,6 @@ or another configuration is made anew.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import tempfile
 from collections.abc import Callable
@@ -27,12 +26,6 @@ import recall
 from data import Text
 
 DOMAINS = ("contracts", "filings", "minutes")
-
-
-def digest(path: Path) -> str:
-    """SHA-256 of a file, short."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
 
 
 class Measures:
@@ -116,7 +109,7 @@ def evaluate(config: dict, lectern: Path, long: bool, minutes: float | None, enc
     wanted, work = config["evaluate"], config["paths"]["work"]
     exported, packed = work / "export", work / config["export"]["name"]
     folders = {"teacher": config["paths"]["teacher"], "student": exported}
-    bound_to = {name: digest(folder / "model.safetensors") for name, folder in folders.items()}
+    bound_to = {name: common.digest(folder / "model.safetensors") for name, folder in folders.items()}
     bound_to |= {"settings": json.loads(json.dumps(wanted))}
     measures = Measures(work / "evaluation.json", bound_to, common.Until(minutes))
     models = {name: m1.Model.load(folder, config["run"]["chunk"]).requires_grad_(False) for name, folder in folders.items()}

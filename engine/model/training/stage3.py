@@ -15,7 +15,9 @@ Phases may be changed between runs: text and learning rate of a step follow from
 
 from __future__ import annotations
 
+import json
 import time
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -136,6 +138,11 @@ def gradients(student: m1.Model, teacher: m1.Model, ids: Tensor, share: float, w
     return losses | {"balance": balance.item()}
 
 
+def built(work: Path) -> str:
+    """Which student stage 2 built last."""
+    return json.loads((work / "stage2.json").read_text())["digest"]
+
+
 def load(config: dict) -> tuple[m1.Model, dict | None]:
     """The student as stage 2 wrote it, with the weights of the last checkpoint where there is one."""
     work = config["paths"]["work"]
@@ -144,6 +151,8 @@ def load(config: dict) -> tuple[m1.Model, dict | None]:
     student = m1.Model.load(work / "student", config["run"]["chunk"])
     found = common.load_checkpoint(work / "stage3.pt")
     if found is not None:
+        if found["student"] != built(work):
+            raise SystemExit(f"{work}/stage3.pt trained another student: remove it to start stage 3 anew")
         own = dict(student.named_parameters())
         with torch.no_grad():
             for name, value in found["weights"].items():
@@ -154,8 +163,9 @@ def load(config: dict) -> tuple[m1.Model, dict | None]:
 def save(config: dict, student: m1.Model, optimiser: torch.optim.Optimizer, step: int, tokens: int) -> None:
     """One atomic checkpoint of what is trained; the rest is in WORK/student."""
     weights = {name: value.detach() for name, value in student.named_parameters() if value.requires_grad}
+    of = {"student": built(config["paths"]["work"]), "trainable": config["stage3"]["trainable"]}
     value = {"weights": weights, "optimiser": optimiser.state_dict(), "step": step, "tokens": tokens}
-    common.save_atomically(config["paths"]["work"] / "stage3.pt", value | {"trainable": config["stage3"]["trainable"]})
+    common.save_atomically(config["paths"]["work"] / "stage3.pt", of | value)
 
 
 def evaluate(student: m1.Model, windows: list[Tensor]) -> dict:

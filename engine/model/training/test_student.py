@@ -186,6 +186,14 @@ class Distillation(unittest.TestCase):
         losses = [r["kl"] for r in self.records(config) if "kl" in r]
         self.assertLess(sum(losses[-5:]), 0.8 * sum(losses[:5]))
 
+    def test_a_checkpoint_of_another_student_is_refused(self) -> None:
+        config = self.student()
+        stage3.train(config, None, steps=1)
+        config["stage2"]["scale"] = 2.0
+        stage2.convert(config)
+        with self.assertRaisesRegex(SystemExit, "another student"):
+            stage3.train(config, None)
+
     def test_only_what_is_to_be_trained_changes(self) -> None:
         config = self.student()
         config["stage3"]["trainable"] = "attention"
