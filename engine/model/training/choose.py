@@ -80,14 +80,29 @@ def choice(progress: dict, layers: int, softmax: int) -> dict:
 
 
 def begin(path: Path, trial: Trial, same: dict) -> dict:
-    """The saved rounds if they were measured with the same twins on the same text, else none."""
+    """The saved measurements if they are of the same twins and text, else none."""
     found = json.loads(path.read_text()) if path.exists() else {}
-    if all(found.get(key) == value for key, value in same.items()):
-        for layer in found["order"]:
-            trial.convert(layer)
-        return found
-    alone = {layer: round(trial.loss_with(int(layer)) - trial.loss, 5) for layer in trial.twins}
-    return {**same, "teacher_loss": trial.loss, "alone": alone, "costs": dict(alone), "order": [], "loss_after": []}
+    if any(found.get(key) != value for key, value in same.items()):
+        return {**same, "teacher_loss": round(trial.loss, 5), "alone": {}, "costs": {}, "order": [], "loss_after": []}
+    for layer in found["order"]:
+        trial.convert(layer)
+    return found
+
+
+def advance(trial: Trial, progress: dict, candidates: int) -> dict | None:
+    """One more measurement of a layer alone, or one round; returns what to log, or nothing once all are in order."""
+    if missing := [layer for layer in trial.twins if layer not in progress["alone"]]:
+        cost = trial.loss_with(int(missing[0])) - trial.loss
+        progress["alone"][missing[0]] = progress["costs"][missing[0]] = round(cost, 5)
+        return {"alone": int(missing[0]), "costs": round(cost, 4)}
+    left = [int(layer) for layer in trial.twins if int(layer) not in progress["order"]]
+    if not left:
+        return None
+    layer = next_layer(trial, left, progress["costs"], candidates)
+    trial.convert(layer)
+    progress["order"].append(layer)
+    progress["loss_after"].append(round(trial.loss, 5))
+    return {"converted": len(progress["order"]), "layer": layer, "loss": round(trial.loss, 4)}
 
 
 def choose(config: dict, softmax: int, minutes: float | None) -> dict | None:
@@ -98,21 +113,19 @@ def choose(config: dict, softmax: int, minutes: float | None) -> dict | None:
     twins, step = stage1.trained_twins(config, teacher.config)
     windows, started = text.mixed_held_out(wanted["held_out"], wanted["length"]), time.monotonic()
     trial = Trial(teacher, twins, windows)
-    passes = len(twins) / 2 + len(twins) * wanted["candidates"] / 2  # a trial runs half the layers on average
-    minutes_left = (time.monotonic() - started) * passes / 60
+    trials = len(twins) * (1 + wanted["candidates"]) / 2  # each runs half of the layers on average
+    minutes_left = (time.monotonic() - started) * trials / 60
     log.write(event="estimate", layers=len(twins), teacher_loss=round(trial.loss, 4), minutes=round(minutes_left, 1))
     same = {"stage1_step": step, "tokens": trial.ids.numel(), "length": wanted["length"]}
     progress = begin(work / "choose.json", trial, same)
-    while left := [int(layer) for layer in twins if int(layer) not in progress["order"]]:
-        if until:
-            log.write(event="stop", converted=len(progress["order"]))
-            return None
-        layer = next_layer(trial, left, progress["costs"], wanted["candidates"])
-        trial.convert(layer)
-        progress["order"].append(layer)
-        progress["loss_after"].append(round(trial.loss, 5))
+    while not until:
+        if (done := advance(trial, progress, wanted["candidates"])) is None:
+            break
         common.write_json(work / "choose.json", progress)
-        log.write(converted=len(progress["order"]), layer=layer, loss=round(trial.loss, 4))
+        log.write(**done)
+    else:
+        log.write(event="stop", converted=len(progress["order"]))
+        return None
     chosen = choice(progress, teacher.config.num_hidden_layers, softmax)
     common.write_json(work / "layers.json", chosen)
     loss = chosen["loss_after"][len(chosen["lightning"]) - 1] if chosen["lightning"] else chosen["teacher_loss"]
