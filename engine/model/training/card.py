@@ -150,7 +150,7 @@ def data(work: Path) -> str:
 def text(config: dict, measures: dict) -> str:
     """The card."""
     work, name = config["paths"]["work"], config["export"]["name"]
-    student = m1.Config.read(work / "export" / "config.json")
+    student = m1.Config.read(work / name / "config.json")
     exported = json.loads((work / "export.json").read_text())
     kinds = "".join("S" if kind == m1.SOFTMAX else "L" for kind in student.attn_type_list)
     return f"""# {name}
@@ -168,6 +168,8 @@ without a GPU. "Teacher" below is SmolLM2-135M-Instruct, "student" this model.
 - Logits of training code and engine differ by at most {exported["parity"]["largest_difference"]:.1e} on the same weights
 
 ## Held-out loss, nats per token
+
+The student as shipped, the teacher in 32-bit floats.
 
 {losses(measures)}
 ## Recall, share of answer tokens (of whole answers)

@@ -72,10 +72,13 @@ def write_json(path: Path, value: object) -> None:
     os.replace(beside, path)
 
 
-def digest(path: Path) -> str:
-    """SHA-256 of a file, short: tells whether two runs saw the same weights."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+def digest(paths: list[Path]) -> str:
+    """SHA-256 of files, short: tells whether two runs saw the same weights."""
+    whole = hashlib.sha256()
+    for path in paths:
+        with open(path, "rb") as file:
+            whole.update(hashlib.file_digest(file, "sha256").digest())
+    return whole.hexdigest()[:16]
 
 
 def load_checkpoint(path: Path) -> dict | None:

@@ -1,10 +1,11 @@
-"""Evaluation: `python evaluate.py [--long]`. Teacher beside student on the same held-out text, from the exported weights.
+"""Evaluation: `python evaluate.py [--long]`. Teacher beside student on the same held-out text: the student as it is
+shipped, in few bits, the teacher in 32-bit floats.
 
 Writes WORK/evaluation.json, WORK/MODEL_CARD.md and WORK/losses.svg, and puts the card and the plot beside the quantised
 model. Each measure is saved when it is made: a run that is stopped goes on where it was, and a measure of other weights
 or another configuration is made anew.
 
-- Held-out loss by domain and context, and recall by depth and context, through this code in 32-bit floats.
+- Held-out loss by domain and context, and recall by depth and context, through this code.
 - Prefill time and state size through the engine, both models in four bits. `--long` adds 32K tokens of context, where
   the teacher is past what it was trained for, and the document of 80,000 tokens.
 """
@@ -22,6 +23,7 @@ import card
 import common
 import engine
 import m1
+import packed
 import recall
 from data import Text
 
@@ -107,18 +109,18 @@ def quantised_teacher(config: dict, lectern: Path) -> Path:
 def evaluate(config: dict, lectern: Path, long: bool, minutes: float | None, encode: recall.Encode) -> dict:
     """Takes all measures, writes the card; returns the measures."""
     wanted, work = config["evaluate"], config["paths"]["work"]
-    exported, packed = work / "export", work / config["export"]["name"]
-    folders = {"teacher": config["paths"]["teacher"], "student": exported}
-    bound_to = {name: common.digest(folder / "model.safetensors") for name, folder in folders.items()}
+    shipped = work / config["export"]["name"]
+    folders = {"teacher": config["paths"]["teacher"], "student": shipped}
+    bound_to = {name: common.digest(packed.weight_files(folder)) for name, folder in folders.items()}
     bound_to |= {"settings": json.loads(json.dumps(wanted))}
     measures = Measures(work / "evaluation.json", bound_to, common.Until(minutes))
-    models = {name: m1.Model.load(folder, config["run"]["chunk"]).requires_grad_(False) for name, folder in folders.items()}
+    models = {name: packed.load(folder, config["run"]["chunk"]).requires_grad_(False) for name, folder in folders.items()}
     contexts = wanted["contexts"] + (wanted["long_contexts"] if long else [])
     losses(measures, models, Text(config), wanted, contexts)
     recalls(measures, models, Text(config), wanted, contexts, encode)
     del models
     lengths = {name: wanted["speed"] + (wanted["long_speed"][name] if long else []) for name in folders}
-    speeds(measures, {"teacher": quantised_teacher(config, lectern), "student": packed}, lectern, lengths)
+    speeds(measures, {"teacher": quantised_teacher(config, lectern), "student": shipped}, lectern, lengths)
     card.write(config, measures.values["measures"])
     return measures.values["measures"]
 

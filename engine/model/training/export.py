@@ -121,16 +121,16 @@ def export(config: dict, lectern: Path) -> dict:
     text, log = Text(config), common.Log(work / "export.jsonl")
     student, trained = stage3.load(config)
     tokens = trained["tokens"] if trained else 0
-    folder, packed = write(config, student, tokens), work / wanted["name"]
-    engine.convert(lectern, folder, packed, wanted["quantize"], wanted["file_mb"])
+    folder, shipped = write(config, student, tokens), work / wanted["name"]
+    engine.convert(lectern, folder, shipped, wanted["quantize"], wanted["file_mb"])
     windows = text.mixed_held_out(wanted["held_out"], wanted["length"])
-    files = sizes(packed)
+    files = sizes(shipped)
     report = {
         "stage3_tokens": tokens,
         "parameters": sum(value.numel() for value in student.parameters()),
         "parity": parity(lectern, folder, student, windows[0][:, : wanted["parity_tokens"]]),
         "held_out_loss": m1.language_loss(student, windows),
-        "held_out_loss_quantised": engine_loss(lectern, packed, windows),
+        "held_out_loss_quantised": engine_loss(lectern, shipped, windows),
         "quantise": wanted["quantize"],
         "bytes": sum(files.values()),
         "files": files,

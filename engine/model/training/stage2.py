@@ -197,7 +197,7 @@ def convert(config: dict) -> dict:
     student.save(folder)
     report = {
         "softmax": [at for at, kind in enumerate(student.config.attn_type_list) if kind == m1.SOFTMAX],
-        "digest": common.digest(folder / "model.safetensors"),
+        "digest": common.digest([folder / "model.safetensors"]),
         "parameters": sum(value.numel() for value in student.parameters()),
         "largest_difference": apart,
         "held_out_loss": m1.language_loss(student, windows),

@@ -19,6 +19,7 @@ import engine
 import evaluate
 import export
 import m1
+import packed
 import plot
 import recall
 import stage3
@@ -94,6 +95,36 @@ class Export(Trained):
         report = export.export(self.config, lectern())
         self.assertLess(report["parity"]["largest_difference"], 5e-4)
         self.assertEqual(report["parity"]["argmax_agreement"], 1.0)
+
+
+class Packed(unittest.TestCase):
+    def config(self) -> m1.Config:
+        """Wide enough to be packed: inputs in groups of 32, outputs that do not fill a panel of 16."""
+        return m1.Config(
+            vocab_size=75, hidden_size=64, intermediate_size=96, num_hidden_layers=2, num_attention_heads=2,
+            num_key_value_heads=1, head_dim=32, rotary_dim=32, rope_theta=1e4, max_position_embeddings=256,
+            rms_norm_eps=1e-5, num_local_experts=4, num_experts_per_tok=2, attn_type_list=[0, 1],
+            shared_intermediate_size=32, tie_word_embeddings=True,
+        )
+
+    @unittest.skipUnless(lectern(), "no lectern binary; build one or set LECTERN_BIN")
+    def test_the_engines_weights_are_read_as_the_engine_reads_them(self) -> None:
+        folder = Path(self.enterContext(tempfile.TemporaryDirectory()))
+        (folder / "whole").mkdir()
+        model = m1.Model(self.config()).randomise(3, 0.1)
+        model.save(folder / "whole")
+        ids = torch.randint(0, 75, (1, 60), generator=torch.Generator().manual_seed(1))
+        for scheme, most in (("q8_0", 0.02), ("q4_k", 0.2)):
+            engine.convert(lectern(), folder / "whole", folder / scheme, scheme, 45)
+            read = packed.load(folder / scheme)
+            for (name, got), wanted in zip(read.named_parameters(), model.parameters(), strict=True):
+                self.assertLess((got - wanted).norm() / wanted.norm(), 0.1, name)
+            apart = (read(ids)[0] - engine.logits(lectern(), folder / scheme, ids)).abs().mean()
+            self.assertLess(apart, most)  # the engine rounds what enters a product to eight bits; this code does not
+
+    def test_blocks_of_another_size_are_refused(self) -> None:
+        with self.assertRaises(ValueError):
+            packed.unpack(torch.zeros(1, 1, 300, dtype=torch.uint8), 16)
 
 
 def encode(text: str) -> list[int]:
