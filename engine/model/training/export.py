@@ -1,7 +1,8 @@
 """Export: `python export.py [--lectern BINARY]`. Writes the trained student as the engine reads it, quantises it with
 the engine's own converter, and checks both.
 
-- WORK/export: the MiniMaxAI layout in 32-bit floats, beside the teacher's tokenizer and licence.
+- WORK/export: the MiniMaxAI layout in 32-bit floats, beside the teacher's tokenizer and licence. Weights are written on
+  the four-bit grid, on which the last phases of stage 3 trained them.
 - WORK/<name>: the same in four bits (embedding and head in eight), in parts small enough for the repository.
 - WORK/export.json: parity between this code's logits and the engine's on the same weights, held-out loss before and
   after quantising, sizes. A model that fails a check is left where it is and the command fails.
@@ -20,6 +21,7 @@ from torch import Tensor
 
 import common
 import engine
+import grid
 import m1
 import stage3
 from data import Text
@@ -68,7 +70,8 @@ def write(config: dict, student: m1.Model, tokens: int) -> Path:
     """The folder in 32-bit floats."""
     teacher, folder = config["paths"]["teacher"], config["paths"]["work"] / "export"
     folder.mkdir(exist_ok=True)
-    student.save(folder)
+    with grid.OnGrid(student, config["export"]["on_grid"]):
+        student.save(folder)
     for name in COPIED:
         shutil.copyfile(teacher / name, folder / name)
     common.write_json(folder / "lectern.json", lectern_json(teacher, student.config, config["export"]))
@@ -122,14 +125,16 @@ def export(config: dict, lectern: Path) -> dict:
     student, trained = stage3.load(config)
     tokens = trained["tokens"] if trained else 0
     folder, shipped = write(config, student, tokens), work / wanted["name"]
-    engine.convert(lectern, folder, shipped, wanted["quantize"], wanted["file_mb"])
     windows = text.mixed_held_out(wanted["held_out"], wanted["length"])
+    exact_loss = m1.language_loss(student, windows)
+    student = m1.Model.load(folder, config["run"]["chunk"])
+    engine.convert(lectern, folder, shipped, wanted["quantize"], wanted["file_mb"])
     files = sizes(shipped)
     report = {
         "stage3_tokens": tokens,
         "parameters": sum(value.numel() for value in student.parameters()),
         "parity": parity(lectern, folder, student, windows[0][:, : wanted["parity_tokens"]]),
-        "held_out_loss": m1.language_loss(student, windows),
+        "held_out_loss": exact_loss,
         "held_out_loss_quantised": engine_loss(lectern, shipped, windows),
         "quantise": wanted["quantize"],
         "bytes": sum(files.values()),

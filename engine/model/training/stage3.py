@@ -9,6 +9,8 @@ What makes a step cheap: the head is frozen, so its only gradient is that of the
 form, (p - target) @ head. It is computed `vocabulary_rows` tokens at a time, forwards and backwards at once, and handed
 to the layers below: [T, V] never exists and no product with the head is done twice.
 
+Phases with `on_grid` train with the weights rounded to the four bits they are shipped in (`grid.py`).
+
 Rates: a lightning layer is new and learns fast; attention and experts that come from the teacher only adapt.
 Phases may be changed between runs: text and learning rate of a step follow from the configuration and its number.
 """
@@ -23,6 +25,7 @@ import torch
 from torch import Tensor, nn
 
 import common
+import grid
 import m1
 import stage2
 from data import Text
@@ -168,11 +171,13 @@ def save(config: dict, student: m1.Model, optimiser: torch.optim.Optimizer, step
     common.save_atomically(config["paths"]["work"] / "stage3.pt", of | value)
 
 
-def evaluate(student: m1.Model, windows: list[Tensor]) -> dict:
+def evaluate(student: m1.Model, windows: list[Tensor], on_grid: bool) -> dict:
     """The figures of a log line."""
-    use = stage2.expert_use(student, windows[:1])
+    with grid.OnGrid(student, on_grid):
+        loss, use = m1.language_loss(student, windows), stage2.expert_use(student, windows[:1])
     return {
-        "held_out_loss": round(m1.language_loss(student, windows), 4),
+        "held_out_loss": round(loss, 4),
+        "on_grid": on_grid,
         "least_used_expert": min(min(row) for row in use),
         "most_used_expert": max(max(row) for row in use),
     }
@@ -204,14 +209,15 @@ def train(config: dict, minutes: float | None, steps: int | None = None) -> None
     windows = text.mixed_held_out(wanted["held_out"], wanted["held_out_length"])
     trained = sum(p.numel() for p in student.parameters() if p.requires_grad)
     teacher_loss = round(m1.language_loss(teacher, windows), 4)
-    log.write(event="start", step=step, trained=trained, teacher_loss=teacher_loss, **evaluate(student, windows))
+    log.write(event="start", step=step, trained=trained, teacher_loss=teacher_loss, **evaluate(student, windows, False))
     pace, saved, first, phase = common.Pace(), time.monotonic(), step, None
     while (now := phase_of(step, phases)) and step != steps and not until:
         if now is not phase:
             pace, phase = common.Pace(), now
         rate = common.learning_rate(step, schedule)
         ids = text.batch(STAGE, step, phase["texts"], phase["length"])
-        losses = gradients(student, teacher, ids, phase["language_share"], wanted)
+        with grid.OnGrid(student, phase["on_grid"]):
+            losses = gradients(student, teacher, ids, phase["language_share"], wanted)
         norm = nn.utils.clip_grad_norm_([p for p in student.parameters() if p.requires_grad], wanted["clip"])
         common.set_rate(optimiser, rate)
         optimiser.step()
@@ -225,14 +231,15 @@ def train(config: dict, minutes: float | None, steps: int | None = None) -> None
             hours = tokens_from(step, phases) / speed / 3600
             log.write(event="estimate", tokens_per_s=round(speed, 1), steps=schedule["steps"], hours=round(hours, 2))
         if step % wanted["evaluate_every"] == 0:
-            record |= evaluate(student, windows)
+            record |= evaluate(student, windows, phase["on_grid"])
         log.write(**record)
         if time.monotonic() - saved > 60 * wanted["checkpoint_minutes"]:
             save(config, student, optimiser, step, tokens)
             saved = time.monotonic()
         pace.restart()
     save(config, student, optimiser, step, tokens)
-    log.write(event="stop", step=step, tokens=tokens, teacher_loss=teacher_loss, **evaluate(student, windows))
+    figures = evaluate(student, windows, phase is not None and phase["on_grid"])
+    log.write(event="stop", step=step, tokens=tokens, teacher_loss=teacher_loss, **figures)
 
 
 def main() -> None:

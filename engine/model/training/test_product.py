@@ -18,6 +18,7 @@ from safetensors.torch import save_file
 import engine
 import evaluate
 import export
+import grid
 import m1
 import packed
 import plot
@@ -121,6 +122,22 @@ class Packed(unittest.TestCase):
                 self.assertLess((got - wanted).norm() / wanted.norm(), 0.1, name)
             apart = (read(ids)[0] - engine.logits(lectern(), folder / scheme, ids)).abs().mean()
             self.assertLess(apart, most)  # the engine rounds what enters a product to eight bits; this code does not
+
+    @unittest.skipUnless(lectern(), "no lectern binary; build one or set LECTERN_BIN")
+    def test_weights_on_the_grid_lose_nothing_in_the_engine(self) -> None:
+        folder = Path(self.enterContext(tempfile.TemporaryDirectory()))
+        (folder / "whole").mkdir()
+        model = m1.Model(self.config()).randomise(3, 0.1)
+        before = [parameter.clone() for parameter in model.parameters()]
+        with grid.OnGrid(model):
+            model.save(folder / "whole")
+            engine.convert(lectern(), folder / "whole", folder / "few", "q4_k", 45)
+            read = dict(packed.load(folder / "few").named_parameters())
+            for name, wanted in model.named_parameters():
+                if not name.endswith("embed_tokens.weight"):  # eight bits, off this grid
+                    torch.testing.assert_close(read[name], wanted, atol=1e-6, rtol=1e-4, msg=name)
+        for exact, parameter in zip(before, model.parameters(), strict=True):
+            self.assertTrue(torch.equal(exact, parameter))
 
     def test_blocks_of_another_size_are_refused(self) -> None:
         with self.assertRaises(ValueError):

@@ -46,13 +46,14 @@ def toy(folder: Path) -> dict:
             "balance": 0.01, "recompute_from": 64, "vocabulary_rows": 16, "evaluate_every": 4, "checkpoint_minutes": 60,
             "held_out": 2, "held_out_length": 48, "rates": {"experts": 0.5},
             "phases": [
-                {"length": 32, "texts": 2, "steps": 5, "language_share": 0.3},
-                {"length": 64, "texts": 1, "steps": 3, "language_share": 0.5},
-                {"length": 300, "texts": 1, "steps": 2, "language_share": 0.5},  # the teacher holds 256
+                {"length": 32, "texts": 2, "steps": 5, "language_share": 0.3, "on_grid": False},
+                {"length": 64, "texts": 1, "steps": 3, "language_share": 0.5, "on_grid": True},
+                # past the 256 that the teacher holds
+                {"length": 300, "texts": 1, "steps": 2, "language_share": 0.5, "on_grid": False},
             ],
         },
         "export": {
-            "name": "small", "context": 300, "quantize": "q4_k", "file_mb": 45, "most_mb": 1, "part_mb": 1,
+            "name": "small", "context": 300, "quantize": "q4_k", "on_grid": True, "file_mb": 45, "most_mb": 1, "part_mb": 1,
             "parity_tokens": 40, "held_out": 2, "length": 48,
         },
         "evaluate": {
