@@ -6,6 +6,7 @@ Paths in config.toml may be relative to the repository root. Nothing here knows 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import math
 import os
@@ -71,6 +72,15 @@ def write_json(path: Path, value: object) -> None:
     os.replace(beside, path)
 
 
+def digest(paths: list[Path]) -> str:
+    """SHA-256 of files, short: tells whether two runs saw the same weights."""
+    whole = hashlib.sha256()
+    for path in paths:
+        with open(path, "rb") as file:
+            whole.update(hashlib.file_digest(file, "sha256").digest())
+    return whole.hexdigest()[:16]
+
+
 def load_checkpoint(path: Path) -> dict | None:
     """The last checkpoint, or nothing on a first run. `weights_only` refuses pickled code."""
     return torch.load(path, map_location="cpu", weights_only=True) if path.exists() else None
@@ -96,9 +106,9 @@ def adamw(parameters: list, schedule: dict) -> torch.optim.AdamW:
 
 
 def set_rate(optimiser: torch.optim.Optimizer, rate: float) -> None:
-    """Gives all parameter groups the learning rate."""
+    """Gives all parameter groups the learning rate, times the group's own factor where it has one."""
     for group in optimiser.param_groups:
-        group["lr"] = rate
+        group["lr"] = rate * group.get("factor", 1.0)
 
 
 class Until:

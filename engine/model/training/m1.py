@@ -236,27 +236,29 @@ class Experts(nn.Module):
         super().__init__()
         self.count = config.num_experts_per_tok
         self.gate = linear(config.hidden_size, config.num_local_experts)
-        self.experts = nn.ModuleList(
-            Expert(config.hidden_size, config.intermediate_size) for _ in range(config.num_local_experts)
-        )
+        each = (Expert(config.hidden_size, config.intermediate_size) for _ in range(config.num_local_experts))
+        self.experts = nn.ModuleList(each)
+
+    def route(self, flat: Tensor) -> tuple[Tensor, Tensor]:
+        """Shares of all experts [N, E], and the chosen ones [N, k], best first."""
+        shares = F.softmax(self.gate(flat), dim=-1)
+        return shares, shares.detach().sort(dim=-1, descending=True, stable=True).indices[:, : self.count]
 
     def forward(self, y: Tensor) -> tuple[Tensor, Tensor | None]:
         """Returns the output and the load-balancing term of this layer (none for a single expert)."""
         if len(self.experts) == 1:
             return self.experts[0](y), None  # the one weight is renormalised to exactly 1
         flat = y.reshape(-1, y.shape[-1])
-        shares = F.softmax(self.gate(flat), dim=-1)
-        chosen = shares.sort(dim=-1, descending=True, stable=True).indices[:, : self.count]
+        shares, chosen = self.route(flat)
         weights = shares.gather(1, chosen)
-        weights = torch.zeros_like(shares).scatter(1, chosen, weights / weights.sum(-1, keepdim=True))
-        used = torch.zeros_like(shares).scatter(1, chosen, 1.0)
-        out = torch.zeros_like(flat)
-        for index, expert in enumerate(self.experts):
-            tokens = used[:, index].nonzero()[:, 0]
-            if len(tokens):
-                part = expert(flat.index_select(0, tokens)) * weights[:, index].index_select(0, tokens)[:, None]
-                out = out.index_add(0, tokens, part)
-        balance = len(self.experts) / self.count * (used.mean(0) * shares.mean(0)).sum()
+        weights = weights / weights.sum(-1, keepdim=True)
+        by_expert = chosen.reshape(-1).argsort(stable=True)  # places in [N, k], those of each expert together
+        loads = chosen.reshape(-1).bincount(minlength=len(self.experts))
+        inputs = flat.index_select(0, by_expert // self.count).split(loads.tolist())
+        parts = torch.cat([expert(part) for expert, part in zip(self.experts, inputs, strict=True)])
+        back = torch.empty_like(by_expert).scatter(0, by_expert, torch.arange(len(by_expert)))
+        out = (parts.index_select(0, back).reshape(-1, self.count, y.shape[-1]) * weights[:, :, None]).sum(1)
+        balance = len(self.experts) / self.count * (loads / len(flat) * shares.mean(0)).sum()
         return out.reshape(y.shape), balance
 
 
@@ -290,8 +292,7 @@ class Block(nn.Module):
     def mix_attention(self, h: Tensor, x: Tensor, attended: Tensor) -> Tensor:
         """Adds the attention's output `attended` to the stream `h`; `x` is the normed input."""
         name = "full" if isinstance(self.self_attn, SoftmaxAttention) else "linear"
-        alpha = getattr(self.config, f"layernorm_{name}_attention_alpha")
-        beta = getattr(self.config, f"layernorm_{name}_attention_beta")
+        alpha, beta = (getattr(self.config, f"layernorm_{name}_attention_{part}") for part in ("alpha", "beta"))
         residual = x if self.config.postnorm else h
         return residual + attended if alpha == beta == 1.0 else alpha * residual + beta * attended
 
@@ -353,8 +354,7 @@ class Model(nn.Module):
             else:
                 h, balance = block(h, rotation)
             balances += [] if balance is None else [balance]
-        mean = torch.stack(balances).mean() if balances else h.new_zeros(())
-        return self.model.norm(h), mean
+        return self.model.norm(h), torch.stack(balances).mean() if balances else h.new_zeros(())
 
     def forward(self, ids: Tensor) -> Tensor:
         """Logits [B, T, V]; for short texts only, V is large."""
@@ -386,9 +386,8 @@ def token_losses(hidden: Tensor, head: Tensor, ids: Tensor, rows: int = 1024) ->
     """Losses of predicting ids[:, 1:] from hidden[:, :-1], `rows` tokens at a time so that [T, V] never exists."""
     states, targets = hidden[:, :-1].reshape(-1, hidden.shape[-1]), ids[:, 1:].reshape(-1)
     for start in range(0, len(targets), rows):
-        yield F.cross_entropy(
-            F.linear(states[start : start + rows], head), targets[start : start + rows], reduction="none"
-        )
+        logits = F.linear(states[start : start + rows], head)
+        yield F.cross_entropy(logits, targets[start : start + rows], reduction="none")
 
 
 @torch.no_grad()

@@ -202,6 +202,19 @@ def restore(config: dict, teacher: m1.Model, text: Text) -> tuple[nn.ModuleDict,
     return twins, optimisers, found["step"], found["tokens"]
 
 
+def trained_twins(config: dict, teacher: m1.Config) -> tuple[nn.ModuleDict, int]:
+    """All twins of the checkpoint, frozen, and the step they were saved at: what the later stages start from."""
+    path = config["paths"]["work"] / "stage1.pt"
+    found = common.load_checkpoint(path)
+    if found is None:
+        raise SystemExit(f"no twins in {path}: run `python stage1.py` first")
+    layers = sorted({int(name.split(".")[0]) for name in found["twins"]})
+    shape = twin_config(teacher, layers)
+    twins = nn.ModuleDict({str(at): m1.Lightning(shape, at, config["run"]["chunk"]) for at in layers})
+    twins.load_state_dict(found["twins"])
+    return twins.requires_grad_(False), found["step"]
+
+
 def evaluate(teacher: m1.Model, twins: nn.ModuleDict, windows: list[Tensor], teacher_loss: float) -> dict:
     """The figures of a log line."""
     errors = held_out_errors(teacher, twins, windows)

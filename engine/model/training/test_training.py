@@ -1,15 +1,13 @@
-"""What must hold of the training code, at toy size: `python -m unittest`."""
+"""What must hold of the model, the text and stage 1, at toy size: `python -m unittest`."""
 
 from __future__ import annotations
 
 import copy
 import json
-import signal
 import tempfile
 import unittest
 from pathlib import Path
 
-import numpy as np
 import torch
 from safetensors.torch import load_file
 
@@ -17,39 +15,10 @@ import common
 import data
 import m1
 import stage1
+from toy import keep_signals, tiny, toy
 
 GOLDEN = common.REPOSITORY / "tests/golden"
 CASES = sorted(folder.name for folder in GOLDEN.iterdir() if (folder / "golden.safetensors").exists())
-
-
-def tiny(kinds: list[int]) -> m1.Config:
-    """A small pre-norm model."""
-    return m1.Config(
-        vocab_size=64, hidden_size=24, intermediate_size=40, num_hidden_layers=len(kinds), num_attention_heads=3,
-        num_key_value_heads=1, head_dim=8, rotary_dim=8, rope_theta=1e4, max_position_embeddings=256, rms_norm_eps=1e-5,
-        num_local_experts=1, num_experts_per_tok=1, attn_type_list=kinds, tie_word_embeddings=True,
-    )
-
-
-def toy(folder: Path) -> dict:
-    """A configuration with a random teacher and random text in a folder."""
-    config = {
-        "paths": {"teacher": folder / "teacher", "work": folder},
-        "run": {"seed": 3, "threads": 2, "chunk": 8},
-        "data": {"chat_share": 0.0, "weights": {"contracts": 1.0}},
-        "stage1": {
-            "batch": 2, "length": 24, "learning_rate": 3e-3, "floor": 0.1, "warm_up": 2, "steps": 12, "weight_decay": 0.0,
-            "clip": 1.0, "key_scale": 1.0, "value_scale": 1.0, "fit_tokens": 96, "fit_ridge": 1e-2, "evaluate_every": 5,
-            "checkpoint_minutes": 60, "held_out": 2,
-        },
-    }
-    (folder / "teacher").mkdir()
-    m1.Model(tiny([m1.SOFTMAX] * 3)).randomise(5).save(folder / "teacher")
-    (folder / "data").mkdir()
-    generator = np.random.default_rng(1)
-    for side in ("train", "held_out"):
-        generator.integers(0, 64, 2000).astype(np.uint16).tofile(folder / "data" / f"contracts.{side}.bin")
-    return config
 
 
 class Arithmetic(unittest.TestCase):
@@ -114,11 +83,7 @@ class Split(unittest.TestCase):
 
 class Stage1(unittest.TestCase):
     def setUp(self) -> None:
-        self.kept = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-
-    def tearDown(self) -> None:
-        for number, handler in self.kept.items():
-            signal.signal(number, handler)
+        keep_signals(self)
 
     def twins(self, folder: Path) -> dict:
         return torch.load(folder / "stage1.pt", weights_only=True)["twins"]

@@ -1,0 +1,205 @@
+"""The model card and its plot, from what the stages, export and evaluation left in the work folder."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import m1
+import plot
+
+LICENCES = {
+    "cuad": "CUAD contracts, The Atticus Project: CC BY 4.0",
+    "lexpredict": "EDGAR agreements, LexPredict ContraxSuite samples: CC BY-SA 4.0",
+    "sec": "10-K and other filings with the SEC: public filings",
+    "qmsum": "QMSum meetings: MIT (AMI and ICSI parts CC BY 4.0)",
+    "europarl": "European Parliament sittings, ufal/europarlmin: reuse with the source named; no licence file found",
+    "ethereum": "Ethereum core calls, ethereum/pm: CC BY-SA 3.0",
+    "dc-law": "D.C. Code and acts, DCCouncil/law-xml: government edicts; no licence file found",
+    "pep-rfc": "Python PEPs (public domain, CC0) and Rust RFCs (MIT or Apache-2.0)",
+}
+
+
+def records(path: Path) -> list[dict]:
+    """The lines of a stage's log; none if it never ran."""
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def hours(found: list[dict]) -> float:
+    """Wall time of a log's runs. Lines hold the time of day alone; a gap of an hour or more is a pause, not work."""
+    times = [sum(int(part) * size for part, size in zip(r["time"].split(":"), (3600, 60, 1), strict=True)) for r in found]
+    gaps = [(after - before) % 86400 for before, after in zip(times, times[1:], strict=False)]
+    return sum(gap for gap in gaps if gap < 3600) / 3600
+
+
+def table(heads: list[str], rows: list[list[object]]) -> str:
+    """A Markdown table; numbers stand to the right."""
+    ruler = ["---" if at == 0 else "---:" for at in range(len(heads))]
+    return "\n".join("| " + " | ".join(map(str, row)) + " |" for row in [heads, ruler, *rows]) + "\n"
+
+
+def losses(measures: dict) -> str:
+    """Held-out loss, teacher beside student."""
+    rows = []
+    for name in (name for name in measures if name.startswith("loss/") and name.endswith("/student")):
+        _, context, domain, _ = name.split("/")
+        teacher, student = measures[f"loss/{context}/{domain}/teacher"], measures[name]
+        rows.append([domain, context, f"{teacher:.3f}", f"{student:.3f}", f"{student - teacher:+.3f}"])
+    return table(["domain", "context", "teacher", "student", "difference"], rows)
+
+
+def recalls(measures: dict) -> str:
+    """Share of answer tokens recalled (whole answers in brackets), by depth."""
+    groups: dict[tuple[str, str], dict[str, dict]] = {}
+    for name in (name for name in measures if name.startswith("recall/")):
+        _, context, kind, depth = name.split("/")
+        groups.setdefault((context, kind), {})[depth] = measures[name]
+    depths = list(dict.fromkeys(depth for group in groups.values() for depth in group))
+    rows = []
+    for (context, kind), group in groups.items():
+        for model in ("teacher", "student"):
+            cells = [f"{group[d][model]['tokens']:.2f} ({group[d][model]['answers']:.2f})" for d in depths if d in group]
+            rows.append([f"{kind}, {model}", context, *cells])
+    return table(["asked for, by", "context", *(f"at {depth}" for depth in depths)], rows)
+
+
+def speeds(measures: dict) -> str:
+    """Prefill and state through the engine. Where only one model has read a length the other's cell is a dash."""
+    read = {tuple(name.split("/")[1:]): value for name, value in measures.items() if name.startswith("speed/")}
+    rows = []
+    for tokens in sorted({int(tokens) for _, tokens in read}):
+        both = [read.get((name, str(tokens))) for name in ("teacher", "student")]
+        seconds = [f"{one['prefill_s']:.1f}" if one else "-" for one in both]
+        states = [f"{one['state_bytes'] / 1e6:.1f}" if one else "-" for one in both]
+        ratio = f"{both[0]['prefill_s'] / both[1]['prefill_s']:.2f}" if all(both) and both[1]["prefill_s"] else "-"
+        rows.append([tokens, *seconds, ratio, *states])
+    heads = ["tokens", "teacher, s", "student, s", "times faster", "teacher's state, MB", "student's state, MB"]
+    return table(heads, rows) + extrapolated(read)
+
+
+def extrapolated(read: dict) -> str:
+    """The teacher's time for the student's longest document, from the two longest it has read: a n + b n^2."""
+    longest = max((int(tokens) for name, tokens in read if name == "student"), default=0)
+    known = sorted(int(tokens) for name, tokens in read if name == "teacher")
+    if len(known) < 2 or longest <= known[-1]:
+        return ""
+    (n, s), (m, t) = ((k, read["teacher", str(k)]["prefill_s"]) for k in known[-2:])
+    square = (t / m - s / n) / (m - n)
+    seconds = longest * (s / n - square * n) + square * longest**2
+    ratio = seconds / read["student", str(longest)]["prefill_s"]
+    return (
+        f"\nThe teacher has not read {longest:,} tokens; continuing its last two times as a n + b n^2 gives "
+        f"{seconds:.0f} s, {ratio:.1f} times the student's.\n"
+    )
+
+
+def curves(work: Path) -> str:
+    """The plot: stage 1 by the loss with all twins swapped in, stage 3 by its losses."""
+    first, third = records(work / "stage1.jsonl"), records(work / "stage3.jsonl")
+    swapped = [r for r in first if "tokens" in r and "held_out_loss" in r]
+    steps, seen = [r for r in third if "language" in r], [r for r in third if "tokens" in r and "held_out_loss" in r]
+    started = [(0, r["held_out_loss"]) for r in third if r.get("event") == "start" and r["step"] == 0][-1:]
+    teachers = [r["teacher_loss"] for r in third if "teacher_loss" in r][-1:]
+    end = steps[-1]["tokens"] if steps else 0
+    return plot.svg({
+        "Stage 1: held-out loss, all twins swapped in": {
+            "student": [(r["tokens"], r["held_out_loss"]) for r in swapped],
+            "teacher": [(r["tokens"], r["teacher_loss"]) for r in swapped],
+        },
+        "Stage 3: loss": {
+            "text, training": plot.smooth([(r["tokens"], r["language"]) for r in steps], 20),
+            "KL to the teacher": plot.smooth([(r["tokens"], r["kl"]) for r in steps if "kl" in r], 20),
+            "held out": started + [(r["tokens"], r["held_out_loss"]) for r in seen],
+            "teacher, held out": [(at, loss) for loss in teachers for at in (0, end)],
+        },
+    })
+
+
+def processor() -> str:
+    """The machine, in words."""
+    info = Path("/proc/cpuinfo")
+    names = [line.split(":")[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")]
+    return f"{os.cpu_count()} processor cores ({names[0] if names else 'unknown'})"
+
+
+def training(work: Path) -> str:
+    """Tokens, time and losses of the stages."""
+    rows = []
+    for name, what in (("stage1", "1, attention transfer"), ("stage3", "3, distillation")):
+        found = records(work / f"{name}.jsonl")
+        if found:
+            tokens = max((r.get("tokens", 0) for r in found), default=0)
+            lasts = [r["held_out_loss"] for r in found if "held_out_loss" in r]
+            rows.append([what, f"{tokens:,}", f"{hours(found):.1f}", f"{lasts[0]:.3f}", f"{lasts[-1]:.3f}"])
+    return table(["stage", "tokens", "hours", "held-out loss before", "after"], rows)
+
+
+def data(work: Path) -> str:
+    """Sources with licences and the number of training documents."""
+    sources: dict[str, int] = {}
+    for name, domain in json.loads((work / "data" / "report.json").read_text())["domains"].items():
+        if name.endswith(".train") and not name.startswith("chat."):
+            for source, count in domain["sources"].items():
+                sources[source] = sources.get(source, 0) + count
+    rows = [[LICENCES.get(source, source), count] for source, count in sorted(sources.items())]
+    return table(["source and licence", "documents"], rows)
+
+
+def text(config: dict, measures: dict) -> str:
+    """The card."""
+    work, name = config["paths"]["work"], config["export"]["name"]
+    student = m1.Config.read(work / name / "config.json")
+    exported = json.loads((work / "export.json").read_text())
+    kinds = "".join("S" if kind == m1.SOFTMAX else "L" for kind in student.attn_type_list)
+    return f"""# {name}
+
+A small English language model for long documents in the MiniMax-M1 layout, converted from
+HuggingFaceTB/SmolLM2-135M-Instruct (Apache-2.0, see LICENSE) and trained by `engine/model/training` on {processor()},
+without a GPU. "Teacher" below is SmolLM2-135M-Instruct, "student" this model.
+
+- Layers, S softmax and L lightning attention: `{kinds}`
+- A shared expert of {student.shared_intermediate_size} and {student.num_local_experts} experts of \
+{student.intermediate_size}, {student.num_experts_per_tok} a token; {exported["parameters"]:,} parameters
+- {exported["bytes"] / 1e6:.1f} MB in all: {exported["quantise"]}, embedding and head in eight bits
+- Held-out loss at {config["export"]["length"]} tokens {exported["held_out_loss"]:.3f} in 32-bit floats, \
+{exported["held_out_loss_quantised"]:.3f} as shipped
+- Logits of training code and engine differ by at most {exported["parity"]["largest_difference"]:.1e} on the same weights
+
+## Held-out loss, nats per token
+
+The student as shipped, the teacher in 32-bit floats.
+
+{losses(measures)}
+## Recall, share of answer tokens (of whole answers)
+
+A five-digit code stands at a depth of the text; "multi-key": among {config["evaluate"]["keys"]} such codes.
+
+{recalls(measures)}
+## Prefill and state in the engine, both models in four bits
+
+{speeds(measures)}
+## Training
+
+{training(work)}
+![Loss curves](losses.svg)
+
+## Text
+
+{data(work)}
+Evaluation text shares no document and no near-duplicate with training text.
+
+## Limits
+
+A model of this size is often wrong about facts and weak at arithmetic and long instructions. Read every quote it gives.
+"""
+
+
+def write(config: dict, measures: dict) -> None:
+    """Writes card and plot into the work folder and beside the quantised model."""
+    work = config["paths"]["work"]
+    (work / "losses.svg").write_text(curves(work), encoding="utf-8")
+    (work / "MODEL_CARD.md").write_text(text(config, measures), encoding="utf-8")
+    for name in ("losses.svg", "MODEL_CARD.md"):
+        shutil.copyfile(work / name, work / config["export"]["name"] / name)
