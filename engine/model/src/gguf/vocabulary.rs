@@ -51,12 +51,11 @@ pub(super) fn tokenizer(header: &Header) -> Result<Json, String> {
     let mut vocab = Map::new();
     let mut added = Vec::new();
     for (id, token) in tokens.iter().enumerate() {
-        match kind(id) {
-            kind @ (CONTROL | USER_DEFINED) => added.push(json!({
+        if let kind @ (CONTROL | USER_DEFINED) = kind(id) {
+            added.push(json!({
                 "id": id, "content": token, "single_word": false, "lstrip": false, "rstrip": false,
                 "normalized": false, "special": kind == CONTROL,
-            })),
-            _ => {}
+            }));
         }
         // Special tokens too: what is added takes its id from here.
         if kind(id) != UNUSED {
