@@ -10,8 +10,9 @@ mod narrow;
 mod table;
 
 use crate::ground::sentences;
-use crate::tasks::FieldSpec;
+use crate::tasks::{FieldSpec, FieldType};
 use crate::text::{DocText, Span};
+use std::collections::HashSet;
 pub use table::{Category, RulesError, Table};
 
 /// A passage that may hold what a field asks for.
@@ -27,7 +28,7 @@ pub struct Candidate {
 pub struct Ruled<'a> {
     document: &'a DocText,
     sentences: Vec<Span>,
-    features: Vec<Vec<String>>,
+    features: Vec<HashSet<String>>,
 }
 
 impl<'a> Ruled<'a> {
@@ -62,7 +63,9 @@ impl<'a> Ruled<'a> {
     pub fn found(&self, table: &Table, field: &FieldSpec) -> Vec<Candidate> {
         let category = table.category(field);
         let mut found = self.candidates(table, field, category.threshold);
-        found.truncate(category.most);
+        // A sentence that names parties names several, each under two names.
+        let each = if field.kind == FieldType::Party { 4 } else { 1 };
+        found.truncate(category.most * each);
         found
     }
 }

@@ -171,11 +171,13 @@ class Category:
                     negatives.append((row, d))
         self.positive = len(self.rows)
         n, rest = self.positive, total - self.positive
+        # In few contracts of a rare category a phrase may still be one that many contracts have.
+        least = 3 if len(set(self.fold)) >= 15 else 2
         odds = {
             f: (numpy.log((k + 0.5) / (n - k + 0.5)) - numpy.log((counts[f] - k + 0.5) / (rest - counts[f] + k + 0.5)))
             * numpy.sqrt(k)
             for f, k in positives.items()
-            if len(documents_with[f]) >= min(MIN_DOCUMENTS, 1 + n // 4)
+            if len(documents_with[f]) >= least
         }
         chosen = sorted(odds, key=lambda f: -odds[f])[:CANDIDATES]
         self.chosen = {f: i for i, f in enumerate(chosen)}

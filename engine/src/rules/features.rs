@@ -2,14 +2,14 @@
 //!
 //! `engine/model/training/phrases.py` learns with the same features; change them together.
 
-use std::collections::BTreeSet;
+use std::collections::HashSet;
 use unicode_normalization::UnicodeNormalization;
 
 /// Longest line before a sentence, in words, that counts as its heading.
 const HEADING_WORDS: usize = 8;
 
 /// The features of each of `sentences`, in their order.
-pub(super) fn of_sentences(sentences: &[&str]) -> Vec<Vec<String>> {
+pub(super) fn of_sentences(sentences: &[&str]) -> Vec<HashSet<String>> {
     let mut before: Vec<String> = Vec::new();
     let mut all = Vec::with_capacity(sentences.len());
     for (index, text) in sentences.iter().enumerate() {
@@ -20,8 +20,8 @@ pub(super) fn of_sentences(sentences: &[&str]) -> Vec<Vec<String>> {
     all
 }
 
-fn of_one(text: &str, own: &[String], before: &[String], index: usize) -> Vec<String> {
-    let mut found: BTreeSet<String> = own.iter().cloned().collect();
+fn of_one(text: &str, own: &[String], before: &[String], index: usize) -> HashSet<String> {
+    let mut found: HashSet<String> = own.iter().cloned().collect();
     for length in [2, 3] {
         found.extend(own.windows(length).map(|phrase| phrase.join(" ")));
     }
@@ -37,7 +37,7 @@ fn of_one(text: &str, own: &[String], before: &[String], index: usize) -> Vec<St
         ("@year", holds_year(text)),
     ];
     found.extend(marks.iter().filter(|(_, holds)| *holds).map(|(mark, _)| (*mark).to_owned()));
-    found.into_iter().collect()
+    found
 }
 
 /// The words of `text` in lower case and without compatibility forms; numbers are all `0`.

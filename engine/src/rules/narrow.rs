@@ -1,4 +1,4 @@
-//! From a sentence to what is asked for in it: the date, the names, or the sentence itself.
+//! From a sentence to what is asked for in it: the date, the names, the title, or the sentence itself.
 
 use crate::tasks::FieldType;
 use crate::text::{DocText, Span};
@@ -20,8 +20,50 @@ pub(super) fn passages(document: &DocText, sentence: Span, kind: FieldType, leng
             let names = values::find_parties(text).into_iter().map(|f| f.span);
             names.chain(quoted_names(text)).map(inside).collect()
         }
+        FieldType::Text if length < VALUE_CHARS => titles(text).into_iter().map(inside).collect(),
         _ => vec![sentence],
     }
+}
+
+/// Words that a contract's title holds, in lower case.
+const TITLE_WORDS: [&str; 9] =
+    ["agreement", "contract", "lease", "license", "amendment", "addendum", "plan", "policy", "terms"];
+/// Small words inside a title.
+const SMALL_WORDS: [&str; 8] = ["and", "of", "for", "to", "the", "on", "in", "a"];
+
+/// Runs of words with capital letters that hold a word of titles and at least one other.
+fn titles(text: &str) -> Vec<Span> {
+    let mut found = Vec::new();
+    let mut run: Vec<(Span, &str)> = Vec::new();
+    let mut at = 0;
+    for piece in text.split_inclusive(|c: char| c.is_whitespace()) {
+        let bare = piece.trim_matches(|c: char| !c.is_alphanumeric() && !matches!(c, '(' | ')' | '&'));
+        let start = at + piece.find(bare).unwrap_or_default();
+        at += piece.len();
+        let small = SMALL_WORDS.contains(&bare) && !run.is_empty();
+        let joins = small || bare.starts_with(char::is_uppercase) || matches!(bare, "&" | "-");
+        if joins {
+            run.push((Span::new(start, start + bare.len()), bare));
+        }
+        let ends = piece.trim_end().ends_with([',', '.', ';', ':', '"', '”']);
+        if !joins && !bare.is_empty() || ends {
+            found.extend(title(&run));
+            run.clear();
+        }
+    }
+    found.extend(title(&run));
+    found
+}
+
+/// The title in a run of words: up to its last word of titles.
+fn title(run: &[(Span, &str)]) -> Option<Span> {
+    let word = |w: &str| TITLE_WORDS.contains(&w.to_lowercase().as_str());
+    let last = run.iter().rposition(|(_, w)| word(w)).filter(|last| *last > 0)?;
+    // "This Supply Agreement": the title has no "this".
+    let lead = |w: &str| matches!(w.to_lowercase().as_str(), "this" | "the" | "exhibit" | "whereas");
+    let first = run.iter().position(|(_, w)| !lead(w)).filter(|first| *first < last)?;
+    let span = run.get(first)?.0.union(run.get(last)?.0);
+    (span.len() <= VALUE_CHARS * 2).then_some(span)
 }
 
 /// Names in quotes and round brackets: (the "Company"), (“Licensor”).

@@ -3,7 +3,8 @@
 use super::features::words;
 use crate::tasks::FieldSpec;
 use serde::Deserialize;
-use std::collections::HashMap;
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
 
 /// Learned from CUAD's training split (The Atticus Project, CC BY 4.0).
 const LEARNED: &str = include_str!("phrases.json");
@@ -55,8 +56,9 @@ fn long() -> usize {
 
 impl Category {
     /// The score of a sentence with these features, 0 to 1.
-    pub(super) fn score(&self, features: &[String]) -> f64 {
-        let held: f64 = features.iter().filter_map(|f| self.phrases.get(f)).sum();
+    pub(super) fn score(&self, features: &HashSet<String>) -> f64 {
+        // A table has fewer phrases than a long sentence has features.
+        let held: f64 = self.phrases.iter().filter(|(phrase, _)| features.contains(*phrase)).map(|(_, w)| w).sum();
         1.0 / (1.0 + (-(self.bias + held)).exp())
     }
 
@@ -122,8 +124,11 @@ impl Table {
     }
 
     /// The phrases of `field`, by its name; its keywords where the tables do not know it.
-    pub fn category(&self, field: &FieldSpec) -> Category {
-        self.categories.get(&field.name).cloned().unwrap_or_else(|| Category::of_keywords(field))
+    pub fn category(&self, field: &FieldSpec) -> Cow<'_, Category> {
+        match self.categories.get(&field.name) {
+            Some(category) => Cow::Borrowed(category),
+            None => Cow::Owned(Category::of_keywords(field)),
+        }
     }
 }
 
