@@ -166,8 +166,8 @@ without a GPU. "Teacher" below is SmolLM2-135M-Instruct, "student" this model.
 - {exported["bytes"] / 1e6:.1f} MB in all: {exported["quantise"]}, embedding and head in eight bits
 - Held-out loss at {config["export"]["length"]} tokens {exported["held_out_loss"]:.3f} in 32-bit floats, \
 {exported["held_out_loss_quantised"]:.3f} as shipped
-- Logits of training code and engine differ by at most {exported["parity"]["largest_difference"]:.1e} on the same \
-weights, {exported["parity"]["first_token"]:.1e} after the first token
+- Logits of training code and engine, on the same 32-bit weights, differ by at most \
+{exported["parity"]["largest_difference"]:.1e} ({exported["parity"]["first_token"]:.1e} at the first token)
 
 ## Held-out loss, nats per token
 
