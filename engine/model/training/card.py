@@ -29,7 +29,7 @@ def records(path: Path) -> list[dict]:
 
 def hours(found: list[dict]) -> float:
     """Wall time of a log's runs. Lines hold the time of day alone; a gap of an hour or more is a pause, not work."""
-    times = [sum(int(part) * size for part, size in zip(r["time"].split(":"), (3600, 60, 1), strict=True)) for r in found]
+    times = [60 * (60 * int(r["time"][:2]) + int(r["time"][3:5])) + int(r["time"][6:]) for r in found]
     gaps = [(after - before) % 86400 for before, after in zip(times, times[1:], strict=False)]
     return sum(gap for gap in gaps if gap < 3600) / 3600
 
@@ -60,7 +60,8 @@ def recalls(measures: dict) -> str:
     rows = []
     for (context, kind), group in groups.items():
         for model in ("teacher", "student"):
-            cells = [f"{group[d][model]['tokens']:.2f} ({group[d][model]['answers']:.2f})" for d in depths if d in group]
+            shares = [group[depth][model] for depth in depths if depth in group]
+            cells = [f"{share['tokens']:.2f} ({share['answers']:.2f})" for share in shares]
             rows.append([f"{kind}, {model}", context, *cells])
     return table(["asked for, by", "context", *(f"at {depth}" for depth in depths)], rows)
 
@@ -165,7 +166,8 @@ without a GPU. "Teacher" below is SmolLM2-135M-Instruct, "student" this model.
 - {exported["bytes"] / 1e6:.1f} MB in all: {exported["quantise"]}, embedding and head in eight bits
 - Held-out loss at {config["export"]["length"]} tokens {exported["held_out_loss"]:.3f} in 32-bit floats, \
 {exported["held_out_loss_quantised"]:.3f} as shipped
-- Logits of training code and engine differ by at most {exported["parity"]["largest_difference"]:.1e} on the same weights
+- Logits of training code and engine, on the same 32-bit weights, differ by at most \
+{exported["parity"]["largest_difference"]:.1e} ({exported["parity"]["first_token"]:.1e} at the first token)
 
 ## Held-out loss, nats per token
 

@@ -1,12 +1,12 @@
 """Chooses the layers that keep softmax attention: `python choose.py [--softmax N]`, after some of stage 1.
 
-Greedy by held-out loss: starting from the teacher, the layer whose twin raises the loss least is converted next, measured
-with all those already converted. What a layer costs by itself says little about what it costs among converted ones, so
-costs are measured again in each round, but only those of the few layers that looked cheapest when last measured, and of
-those only while one that looked cheaper than the best found is left.
+Greedy by held-out loss: starting from the teacher, the layer whose twin raises the loss least is converted next,
+measured with all those already converted. What a layer costs by itself says little about what it costs among converted
+ones, so costs are measured again in each round, but only those of the few layers that looked cheapest when last
+measured, and of those only while one that looked cheaper than the best found is left.
 
-A layer's replacement changes nothing below it, so the stream that enters each layer is kept and a trial runs from there.
-Every round is saved; WORK/layers.json is written once all layers are in order, with the loss after each.
+A layer's replacement changes nothing below it, so the stream that enters each layer is kept and a trial runs from
+there. Every measurement is saved; WORK/layers.json is written once all layers are in order, with the loss after each.
 """
 
 from __future__ import annotations

@@ -61,7 +61,12 @@ def losses(measures: Measures, models: dict[str, m1.Model], text: Text, wanted: 
 
 
 def recalls(
-    measures: Measures, models: dict[str, m1.Model], text: Text, wanted: dict, contexts: list[int], encode: recall.Encode
+    measures: Measures,
+    models: dict[str, m1.Model],
+    text: Text,
+    wanted: dict,
+    contexts: list[int],
+    encode: recall.Encode,
 ) -> None:
     """Recall of one fact and of one among several, by context and depth, in held-out text of all domains."""
     for context in contexts:
@@ -114,7 +119,8 @@ def evaluate(config: dict, lectern: Path, long: bool, minutes: float | None, enc
     bound_to = {name: common.digest(packed.weight_files(folder)) for name, folder in folders.items()}
     bound_to |= {"settings": json.loads(json.dumps(wanted))}
     measures = Measures(work / "evaluation.json", bound_to, common.Until(minutes))
-    models = {name: packed.load(folder, config["run"]["chunk"]).requires_grad_(False) for name, folder in folders.items()}
+    chunk = config["run"]["chunk"]
+    models = {name: packed.load(folder, chunk).requires_grad_(False) for name, folder in folders.items()}
     contexts = wanted["contexts"] + (wanted["long_contexts"] if long else [])
     losses(measures, models, Text(config), wanted, contexts)
     recalls(measures, models, Text(config), wanted, contexts, encode)

@@ -11,8 +11,8 @@ Points = list[tuple[float, float]]
 
 def smooth(points: Points, over: int) -> Points:
     """A running mean over so many points."""
-    values = [y for _, y in points]
-    return [(x, sum(part) / len(part)) for at, (x, _) in enumerate(points) if (part := values[max(0, at - over + 1) : at + 1])]
+    parts = [points[max(0, at + 1 - over) : at + 1] for at in range(len(points))]
+    return [(part[-1][0], sum(y for _, y in part) / len(part)) for part in parts]
 
 
 def ticks(low: float, high: float) -> list[float]:
@@ -31,7 +31,8 @@ def panel(title: str, series: dict[str, Points], left: float) -> list[str]:
     everything = [point for points in series.values() for point in points]
     if not everything:
         return [*out, f'<text x="{LEFT}" y="{TOP + 20}">no run yet</text></g>']
-    right, low, high = max(x for x, _ in everything) or 1.0, min(y for _, y in everything), max(y for _, y in everything)
+    right = max(x for x, _ in everything) or 1.0
+    low, high = min(y for _, y in everything), max(y for _, y in everything)
     pad = 0.05 * (high - low) or 0.1
     low, high = low - pad, high + pad
 
@@ -49,7 +50,8 @@ def panel(title: str, series: dict[str, Points], left: float) -> list[str]:
         colour = COLOURS[number % len(COLOURS)]
         line = " ".join(f"{x:.1f},{y:.1f}" for x, y in (place(*point) for point in points))
         out.append(f'<polyline points="{line}" fill="none" stroke="{colour}" stroke-width="1.5"/>')
-        out.append(f'<text x="{WIDTH - 14}" y="{TOP + 14 + 15 * number}" text-anchor="end" fill="{colour}">{escape(name)}</text>')
+        at = f'x="{WIDTH - 14}" y="{TOP + 14 + 15 * number}" text-anchor="end"'
+        out.append(f'<text {at} fill="{colour}">{escape(name)}</text>')
     return [*out, f'<text x="{WIDTH - 10}" y="{TOP + HEIGHT + 32}" text-anchor="end">thousand tokens</text></g>']
 
 
@@ -57,7 +59,7 @@ def svg(panels: dict[str, dict[str, Points]]) -> str:
     """Diagrams side by side."""
     width, height = len(panels) * (WIDTH + GAP), TOP + HEIGHT + 42
     out = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif" font-size="12">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-size="12" font-family="sans-serif">',
         f'<rect width="{width}" height="{height}" fill="white"/>',
     ]
     for number, (title, series) in enumerate(panels.items()):

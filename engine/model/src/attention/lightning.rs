@@ -7,7 +7,7 @@ use candle_core::{Result, Tensor};
 use rayon::prelude::*;
 
 use crate::layers::kernels::{map, sigmoid, silu, vectorized};
-use crate::layers::strips::{Into, Sizes, View, product};
+use crate::layers::strips::{Fill, Sizes, View, product};
 use crate::layers::{FEW_ROWS, Linear, RmsNorm, modify, multiply_activated, with_values};
 use crate::state::LinearState;
 
@@ -206,7 +206,7 @@ fn one_block(
     }
     let [q, v, q_decayed, k_decayed] = gathered.each_ref().map(|values| View::of_rows(values, dim));
     let within = Sizes { rows: size, inner: dim, columns: size };
-    product(q, View::of_rows(&keys, size), within, &mut scores, size, Into::Place);
+    product(q, View::of_rows(&keys, size), within, &mut scores, size, Fill::Replace);
     for (i, row) in scores.chunks_exact_mut(size).enumerate() {
         let (seen, hidden) = row.split_at_mut(i + 1);
         for (score, power) in seen.iter_mut().zip(powers[..=i].iter().rev()) {
@@ -215,12 +215,12 @@ fn one_block(
         hidden.fill(0.0);
     }
     let to_values = Sizes { rows: size, inner: size, columns: dim };
-    product(View::of_rows(&scores, size), v, to_values, out, dim, Into::Sum);
+    product(View::of_rows(&scores, size), v, to_values, out, dim, Fill::Add);
     let before = Sizes { rows: size, inner: dim, columns: dim };
-    product(q_decayed, View::of_rows(state, dim), before, out, dim, Into::Sum);
+    product(q_decayed, View::of_rows(state, dim), before, out, dim, Fill::Add);
     state.iter_mut().for_each(|s| *s *= powers[size]);
     let update = Sizes { rows: dim, inner: size, columns: dim };
-    product(k_decayed.turned(), v, update, state, dim, Into::Sum);
+    product(k_decayed.turned(), v, update, state, dim, Fill::Add);
 }
 
 /// `H` times `[T, D]` to `[T, H, D]`.

@@ -7,7 +7,7 @@ use candle_core::{Result, Tensor};
 use rayon::prelude::*;
 
 use crate::layers::kernels::{add_scaled, dot, exp, maximum, vectorized};
-use crate::layers::strips::{Into, STRIP, Sizes, View, product};
+use crate::layers::strips::{Fill, STRIP, Sizes, View, product};
 use crate::layers::{FEW_ROWS, Linear, modify, to_values, with_values};
 use crate::state::{KV_BLOCK, KvCache};
 
@@ -261,7 +261,7 @@ impl Task {
             for strip in 0..columns.div_ceil(STRIP) {
                 let sizes = Sizes { rows, inner: dim, columns: STRIP };
                 let scores = &mut scores[strip * STRIP..];
-                product(left, View::of_rows(&block.key_strip(strip), STRIP), sizes, scores, KV_BLOCK, Into::Place);
+                product(left, View::of_rows(&block.key_strip(strip), STRIP), sizes, scores, KV_BLOCK, Fill::Replace);
             }
             vectorized(
                 #[inline(always)]
@@ -271,7 +271,7 @@ impl Task {
                 let (values, width) = block.value_strip(strip, columns);
                 let sizes = Sizes { rows, inner: columns, columns: width };
                 let (left, right) = (View::of_rows(&scores, KV_BLOCK), View::of_rows(&values, width));
-                product(left, right, sizes, &mut running.sums[strip * STRIP..], dim, Into::Sum);
+                product(left, right, sizes, &mut running.sums[strip * STRIP..], dim, Fill::Add);
             }
         }
         Ok(running)

@@ -38,11 +38,11 @@ impl<'a> View<'a> {
 
 /// What becomes of the result's old values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Into {
+pub(crate) enum Fill {
     /// They are replaced.
-    Place,
+    Replace,
     /// They are added to.
-    Sum,
+    Add,
 }
 
 /// Rows, inner positions and columns of a product.
@@ -58,7 +58,7 @@ pub(crate) struct Sizes {
 ///
 /// # Panics
 /// A slice is too short for `sizes`: callers in this crate make them from the same numbers.
-pub(crate) fn product(left: View<'_>, right: View<'_>, sizes: Sizes, out: &mut [f32], stride: usize, into: Into) {
+pub(crate) fn product(left: View<'_>, right: View<'_>, sizes: Sizes, out: &mut [f32], stride: usize, fill: Fill) {
     let Sizes { rows, inner, columns } = sizes;
     if rows == 0 || columns == 0 {
         return;
@@ -72,7 +72,7 @@ pub(crate) fn product(left: View<'_>, right: View<'_>, sizes: Sizes, out: &mut [
             && (inner == 0 || right.end(inner, columns) <= right.values.len()),
         "a product of slices that do not hold {sizes:?}"
     );
-    with_instructions(Product { left, right, sizes, out, stride, into });
+    with_instructions(Product { left, right, sizes, out, stride, fill });
 }
 
 struct Product<'a> {
@@ -81,7 +81,7 @@ struct Product<'a> {
     sizes: Sizes,
     out: &'a mut [f32],
     stride: usize,
-    into: Into,
+    fill: Fill,
 }
 
 impl WithSimd for Product<'_> {
@@ -150,7 +150,7 @@ impl Product<'_> {
                 for w in 0..WIDE {
                     let sum = sums[r][w];
                     let sum =
-                        if self.into == Into::Sum { simd.add_f32s(out.add(w).read_unaligned(), sum) } else { sum };
+                        if self.fill == Fill::Add { simd.add_f32s(out.add(w).read_unaligned(), sum) } else { sum };
                     out.add(w).write_unaligned(sum);
                 }
             }
@@ -170,7 +170,7 @@ impl Product<'_> {
                     })
                     .sum();
                 let out = &mut self.out[row * self.stride + column];
-                *out = if self.into == Into::Sum { *out + sum } else { sum };
+                *out = if self.fill == Fill::Add { *out + sum } else { sum };
             }
         }
     }
@@ -200,8 +200,8 @@ mod tests {
             let (view, at): (_, fn(usize, usize, usize) -> usize) =
                 if turned { (view.turned(), |r, k, s| k * s + r) } else { (view, |r, k, s| r * s + k) };
             let mut out = before.clone();
-            let into = if sum { Into::Sum } else { Into::Place };
-            product(view, View::of_rows(&right, right_stride), sizes, &mut out, stride, into);
+            let fill = if sum { Fill::Add } else { Fill::Replace };
+            product(view, View::of_rows(&right, right_stride), sizes, &mut out, stride, fill);
             for (place, (found, before)) in out.iter().zip(&before).enumerate() {
                 let (r, c) = (place / stride, place % stride);
                 let expected = if c >= columns {
