@@ -4,6 +4,7 @@
 //! read, run tasks, review, export. The path of a document and the invariants are in `ARCHITECTURE.md`.
 #![forbid(unsafe_op_in_unsafe_fn)]
 
+pub mod evaluation;
 pub mod export;
 pub mod generate;
 pub mod ground;
@@ -11,6 +12,7 @@ pub mod import;
 pub mod index;
 pub mod progress;
 pub mod reading;
+pub mod rules;
 pub mod store;
 pub mod tasks;
 pub mod text;

@@ -8,6 +8,7 @@ pub mod pack;
 pub mod prompt;
 pub mod question;
 pub mod result;
+pub(crate) mod ruled;
 pub mod summary;
 
 pub use pack::{FieldSpec, FieldType, Pack, PackError};
@@ -37,12 +38,33 @@ pub enum TaskSpec {
     Fields {
         /// The pack itself, so that a stored run says exactly what was asked.
         pack: Pack,
+        /// Who looks for them.
+        #[serde(default)]
+        method: Method,
     },
     /// A question in the person's words.
     Question {
         /// The question.
         question: String,
     },
+}
+
+/// Who looks for the fields of a pack.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Method {
+    /// The language model, which reads the document.
+    #[default]
+    Model,
+    /// Weighed phrases and search ([`crate::rules`]); needs no model.
+    Rules,
+}
+
+impl TaskSpec {
+    /// Whether a language model is needed.
+    pub fn needs_model(&self) -> bool {
+        !matches!(self, TaskSpec::Fields { method: Method::Rules, .. })
+    }
 }
 
 /// What to do with a document that is longer than the model holds. There is no default: the person chooses.
@@ -110,6 +132,9 @@ pub enum TaskError {
         /// What the last one said.
         reason: String,
     },
+    /// The tables of the rules cannot be used.
+    #[error(transparent)]
+    Rules(#[from] crate::rules::RulesError),
     /// The model could not be used.
     #[error(transparent)]
     Generate(GenerateError),
@@ -128,9 +153,24 @@ impl TaskError {
             TaskError::AllFailed { .. } => "all_failed",
             TaskError::Generate(GenerateError::NoModel { .. }) => "no_model",
             TaskError::Generate(GenerateError::Memory { .. }) => "memory",
+            TaskError::Rules(_) => "rules",
             TaskError::Generate(_) => "model",
             TaskError::Cancelled => "cancelled",
         }
+    }
+}
+
+/// Runs `spec`, which needs no model, on `document`: looks for every field by rules, grounds and cross-checks it.
+pub fn run_rules(
+    document: &DocText,
+    spec: &TaskSpec,
+    search: &dyn Search,
+    sink: &mut dyn Sink,
+) -> Result<RunResult, TaskError> {
+    check_request(spec)?;
+    match spec {
+        TaskSpec::Fields { pack, method: Method::Rules } => ruled::run(document, pack, search, sink),
+        _ => Err(TaskError::BadRequest { reason: "only the fields of a pack can be found by rules".into() }),
     }
 }
 
@@ -165,7 +205,7 @@ pub fn run(
                 summary.claims
             }
             TaskSpec::Minutes => minutes::run(&mut asking, &grounds, part.span)?,
-            TaskSpec::Fields { pack } => fields::run(&mut asking, &grounds, pack, start, part.tokens)?,
+            TaskSpec::Fields { pack, .. } => fields::run(&mut asking, &grounds, pack, start, part.tokens)?,
             TaskSpec::Question { question } => question::run(&mut asking, &grounds, question, start, part.tokens)?,
         };
         if plan.parts.len() > 1 {
@@ -195,7 +235,7 @@ fn check_request(spec: &TaskSpec) -> Result<(), TaskError> {
                 reason: format!("the question is longer than {MOST_QUESTION_CHARS} characters"),
             })
         }
-        TaskSpec::Fields { pack } if pack.fields.is_empty() => {
+        TaskSpec::Fields { pack, .. } if pack.fields.is_empty() => {
             Err(TaskError::BadRequest { reason: format!("the pack “{}” has no fields", pack.name) })
         }
         _ => Ok(()),
@@ -207,7 +247,7 @@ fn join(spec: &TaskSpec, claims: Vec<Claim>) -> Vec<Claim> {
     match spec {
         TaskSpec::Summary => claims,
         TaskSpec::Minutes => minutes::join(claims),
-        TaskSpec::Fields { pack } => fields::join(pack, claims),
+        TaskSpec::Fields { pack, .. } => fields::join(pack, claims),
         TaskSpec::Question { .. } => question::join(claims),
     }
 }

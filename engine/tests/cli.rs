@@ -141,6 +141,39 @@ fn fields_are_extracted_with_passages_and_exported() {
 }
 
 #[test]
+fn rules_extract_without_a_model_and_an_evaluation_writes_its_report() {
+    let desk = Desk::new();
+    std::fs::remove_dir_all(desk.path("model")).unwrap();
+    let without_model = |arguments: &[&str]| {
+        let mut command = desk.command(arguments);
+        command.env_remove("LECTERN_MODEL").output().unwrap()
+    };
+    let law = "Governing Law. This Agreement shall be governed by the laws of the State of New York.";
+    let text_of = format!("SUPPLY AGREEMENT\n\n{law}\n\nThe rest is left open.\n");
+    assert!(without_model(&["import", text(&desk.file("supply.txt", &text_of))]).status.success());
+    let output = without_model(&["--json", "extract", "1", "--pack", "cuad", "--method", "rules"]);
+    let run: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(run["spec"]["method"], "rules");
+    assert_eq!(run["result"]["provenance"]["model"], "rules and search");
+    let claims = run["result"]["claims"].as_array().unwrap();
+    assert_eq!(claims.iter().find(|c| c["label"] == "Governing Law").unwrap()["evidence"][0]["quote"], law);
+
+    let labels = serde_json::json!({ "Governing Law": { "spans": [{ "text": law }] } });
+    let record = serde_json::json!({ "id": "one", "text": text_of, "labels": labels });
+    let data = desk.file("data/val.jsonl", format!("{record}\n"));
+    let (data, report) = (data.parent().unwrap(), desk.path("report.json"));
+    let arguments = ["--json", "eval", "cuad", "--data", text(data), "--method", "rules", "--out", text(&report)];
+    let output = without_model(&arguments);
+    assert!(output.status.success(), "{output:?}");
+    let said: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(said, serde_json::from_str::<Value>(&std::fs::read_to_string(&report).unwrap()).unwrap());
+    assert_eq!((&said["documents"], &said["labelled"], &said["micro"]["found"]), (&1.into(), &1.into(), &1.into()));
+    assert_eq!(said["quotes_verified"], 1.0);
+    assert!(std::fs::read_to_string(desk.path("report.svg")).unwrap().starts_with("<svg"));
+    desk.gives(1, &["eval", "cuad", "--data", text(&desk.path("nowhere"))]);
+}
+
+#[test]
 fn a_document_longer_than_the_model_needs_a_choice() {
     let desk = Desk::new();
     // The tiny model holds 4096 bytes.

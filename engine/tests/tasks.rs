@@ -9,7 +9,8 @@ use lectern_engine::progress::{Event, Silent, Sink};
 use lectern_engine::reading;
 use lectern_engine::tasks::asking::parse_answer;
 use lectern_engine::tasks::{
-    self, ClaimKind, FieldSpec, FieldType, Pack, PackError, RunOptions, RunResult, Status, TaskError, TaskSpec, TooLong,
+    self, ClaimKind, FieldSpec, FieldType, Method, Pack, PackError, RunOptions, RunResult, Status, TaskError, TaskSpec,
+    TooLong,
 };
 use lectern_engine::text::{Block, BlockKind, Cue, DocText, Extractor, GlyphBoxes, Page, PageStatus, Span};
 use lectern_engine::values::Value;
@@ -104,7 +105,8 @@ fn field(name: &str, kind: FieldType, keywords: &[&str]) -> FieldSpec {
 }
 
 fn pack(fields: Vec<FieldSpec>) -> TaskSpec {
-    TaskSpec::Fields { pack: Pack { id: "t".into(), name: "T".into(), description: String::new(), fields } }
+    let pack = Pack { id: "t".into(), name: "T".into(), description: String::new(), fields };
+    TaskSpec::Fields { pack, method: Method::Model }
 }
 
 fn found(name: &str, quotes: &[&str]) -> serde_json::Value {

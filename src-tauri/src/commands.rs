@@ -7,7 +7,7 @@ use crate::dto::{
 use crate::error::WireError;
 use crate::progress::{ChannelSink, WireProgress};
 use lectern_engine::export::{ExportFormat, ExportOptions};
-use lectern_engine::tasks::{Pack, TaskSpec, TooLong};
+use lectern_engine::tasks::{Method, Pack, TaskSpec, TooLong};
 use lectern_engine::workspace::{ClaimId, DocumentId, JobId, JobState, Options, RunId, SearchOptions, Workspace};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -194,9 +194,10 @@ pub async fn start_task(
         WireTask::Minutes => TaskSpec::Minutes,
         WireTask::Question { question } => TaskSpec::Question { question },
         WireTask::Fields { pack } if pack.trim_start().starts_with('{') => {
-            TaskSpec::Fields { pack: Pack::parse(&pack, "the schema").map_err(|e| WireError::new("failed", e))? }
+            let pack = Pack::parse(&pack, "the schema").map_err(|e| WireError::new("failed", e))?;
+            TaskSpec::Fields { pack, method: Method::Model }
         }
-        WireTask::Fields { pack } => TaskSpec::Fields { pack: built_in(&pack)? },
+        WireTask::Fields { pack } => TaskSpec::Fields { pack: built_in(&pack)?, method: Method::Model },
     };
     let choice = match too_long.as_deref() {
         Some("beginning") => TooLong::ReadBeginning,

@@ -402,7 +402,7 @@ impl<'t> Places<'t> {
         let title = match &run.spec {
             TaskSpec::Summary => "Summary".to_string(),
             TaskSpec::Minutes => "Minutes".to_string(),
-            TaskSpec::Fields { pack } => pack.name.clone(),
+            TaskSpec::Fields { pack, .. } => pack.name.clone(),
             TaskSpec::Question { question } => question.clone(),
         };
         let result = &run.result;

@@ -10,6 +10,8 @@ macro_rules! out {
 mod analyze;
 #[path = "lectern/documents.rs"]
 mod documents;
+#[path = "lectern/eval.rs"]
+mod eval;
 #[path = "lectern/jobs.rs"]
 mod jobs;
 #[path = "lectern/model.rs"]
@@ -111,6 +113,8 @@ enum Command {
     Reindex,
     /// Look at everything that can be wrong
     Doctor,
+    /// Measure extraction on labelled documents
+    Eval(eval::EvalArguments),
     /// Look at a model, let it write, or write out its logits
     Model(model::ModelArgs),
 }
@@ -145,8 +149,13 @@ fn main() -> ExitCode {
 
 async fn run(arguments: Arguments) -> anyhow::Result<Outcome> {
     let common = arguments.common;
+    let command = match arguments.command {
+        // Has a library of its own.
+        Command::Eval(a) => return eval::eval(common, a).await,
+        command => command,
+    };
     let workspace = open::workspace(&common).await?;
-    let outcome = match arguments.command {
+    let outcome = match command {
         Command::Import(a) => documents::import(&workspace, &common, a).await,
         Command::List => documents::list(&workspace, &common).await,
         Command::Show(a) => documents::show(&workspace, &common, a).await,
@@ -160,8 +169,8 @@ async fn run(arguments: Arguments) -> anyhow::Result<Outcome> {
         Command::Delete(a) => documents::delete(&workspace, &common, a).await,
         Command::Reindex => documents::reindex(&workspace, &common).await,
         Command::Doctor => documents::doctor(&workspace, &common).await,
-        // Run in `main`, without a library.
-        Command::Model(_) => Ok(Outcome::Done),
+        // Run before, without this library.
+        Command::Model(_) | Command::Eval(_) => Ok(Outcome::Done),
     };
     workspace.close().await;
     outcome

@@ -76,7 +76,7 @@ fn field_claims(
 }
 
 /// One claim, or one for each value where the field may have many. Each holds the passages its value stands in.
-fn valued(field: &FieldSpec, grounded: Grounded) -> Vec<Claim> {
+pub(super) fn valued(field: &FieldSpec, grounded: Grounded) -> Vec<Claim> {
     let rules = matches!(
         field.kind,
         FieldType::Date
@@ -140,7 +140,7 @@ fn one_each(field: &FieldSpec, grounded: Grounded) -> Vec<Claim> {
 }
 
 /// What rules and search say about a found value.
-fn cross_check(grounds: &Grounds<'_>, field: &FieldSpec, claim: &Claim) -> Vec<String> {
+pub(super) fn cross_check(grounds: &Grounds<'_>, field: &FieldSpec, claim: &Claim) -> Vec<String> {
     let mut checks = Vec::new();
     if let Some(e) = claim.evidence.iter().find(|e| e.occurrences > 1) {
         checks.push(format!("The same words stand in {} places.", e.occurrences));

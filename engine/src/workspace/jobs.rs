@@ -202,6 +202,9 @@ impl Workspace {
         let result = self
             .blocking(move |w| {
                 let search = DocumentSearch { index: &w.inner.index, document, text: &text };
+                if !options.spec.needs_model() {
+                    return tasks::run_rules(&text, &options.spec, &search, &mut sink);
+                }
                 let used = w.inner.model.with(|generator| {
                     tasks::run(generator, &text, &listed.name, &options.spec, &run_options, &search, &mut sink)
                 });

@@ -3,7 +3,7 @@
 use crate::{Common, Outcome, open, print, progress};
 use anyhow::{Context, bail};
 use lectern_engine::export::{self, ExportFormat, ExportOptions};
-use lectern_engine::tasks::{Pack, Status, TaskSpec, TooLong};
+use lectern_engine::tasks::{Method, Pack, Status, TaskSpec, TooLong};
 use lectern_engine::workspace::{AnalyzeError, RunId, Workspace};
 use serde_json::json;
 use std::path::PathBuf;
@@ -41,6 +41,27 @@ pub(crate) struct ExtractArguments {
     /// A pack of your own: JSON with "fields": [{"name", "type", "description", "many", "keywords"}]
     #[arg(long, value_name = "FILE")]
     schema: Option<PathBuf>,
+    /// Who looks for the fields
+    #[arg(long, value_enum, default_value_t = By::Model)]
+    method: By,
+}
+
+/// Who looks for fields.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+pub(crate) enum By {
+    /// The language model, which reads the document
+    Model,
+    /// Weighed phrases and search; needs no model
+    Rules,
+}
+
+impl By {
+    pub(crate) fn method(self) -> Method {
+        match self {
+            By::Model => Method::Model,
+            By::Rules => Method::Rules,
+        }
+    }
 }
 
 #[derive(clap::Args)]
@@ -113,7 +134,7 @@ pub(crate) async fn extract(
         }
         (None, None) => bail!("Name a pack with --pack or a file with --schema."),
     };
-    task(workspace, common, &arguments.task, TaskSpec::Fields { pack }).await
+    task(workspace, common, &arguments.task, TaskSpec::Fields { pack, method: arguments.method.method() }).await
 }
 
 async fn task(

@@ -53,7 +53,7 @@ fn what(job: &Job) -> String {
             let task = match spec {
                 TaskSpec::Summary => "summary".to_owned(),
                 TaskSpec::Minutes => "minutes".to_owned(),
-                TaskSpec::Fields { pack } => format!("fields {}", pack.id),
+                TaskSpec::Fields { pack, .. } => format!("fields {}", pack.id),
                 TaskSpec::Question { .. } => "question".to_owned(),
             };
             format!("{task} of document {}", document.0)

@@ -1,0 +1,161 @@
+//! `lectern eval`: the real path over labelled documents, in a library of its own that is gone afterwards.
+
+use crate::analyze::By;
+use crate::{Common, Outcome, open, print, progress};
+use anyhow::Context;
+use lectern_engine::evaluation::report::{About, Report};
+use lectern_engine::evaluation::{self, Options, Source, plot};
+use lectern_engine::tasks::Method;
+use serde_json::json;
+use std::path::PathBuf;
+
+/// Labelled data that can be measured on.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum Data {
+    /// Contracts with 41 kinds of clause (The Atticus Project, CC BY 4.0)
+    Cuad,
+}
+
+/// Where the text comes from.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum From {
+    /// The PDF files
+    Pdf,
+    /// The text beside the labels
+    Text,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct EvalArguments {
+    /// What to measure on
+    #[arg(value_enum)]
+    on: Data,
+    /// The folder of the labelled data: val.jsonl.xz (or val.jsonl), and val-pdf.tar
+    #[arg(long, value_name = "DIR")]
+    data: PathBuf,
+    /// Most documents
+    #[arg(long, value_name = "N")]
+    limit: Option<usize>,
+    /// Who looks for the fields
+    #[arg(long, value_enum, default_value_t = By::Model)]
+    method: By,
+    /// Where the text comes from
+    #[arg(long, value_enum, default_value_t = From::Text)]
+    from: From,
+    /// Where to write the report (JSON); a picture with the ending .svg is written beside it
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
+pub(crate) async fn eval(mut common: Common, arguments: EvalArguments) -> anyhow::Result<Outcome> {
+    let Data::Cuad = arguments.on;
+    let folder = tempfile::tempdir().context("A folder for the library of the evaluation cannot be made")?;
+    let inbox = folder.path().join("inbox");
+    std::fs::create_dir(&inbox).with_context(|| format!("{} cannot be made", inbox.display()))?;
+    common.library = Some(folder.path().join("library"));
+    let options = Options {
+        data: arguments.data,
+        limit: arguments.limit,
+        method: arguments.method.method(),
+        from: match arguments.from {
+            From::Pdf => Source::Pdf,
+            From::Text => Source::Text,
+        },
+    };
+    let workspace = open::workspace(&common).await?;
+    let mut sink = progress::sink(&common, "eval");
+    let tally = evaluation::cuad(&workspace, &inbox, &options, &mut *sink).await;
+    drop(sink);
+    workspace.close().await;
+    let report = tally?.report(about(&options));
+    if let Some(path) = &arguments.out {
+        let written =
+            [(path.clone(), serde_json::to_string_pretty(&report)?), (path.with_extension("svg"), plot::svg(&report))];
+        for (path, content) in written {
+            std::fs::write(&path, content).with_context(|| format!("{} cannot be written", path.display()))?;
+        }
+    }
+    if common.json {
+        print::json(&json!(report))?;
+    } else {
+        show(&report);
+    }
+    Ok(Outcome::Done)
+}
+
+fn about(options: &Options) -> About {
+    About {
+        lectern: env!("CARGO_PKG_VERSION").to_owned(),
+        data: "cuad".to_owned(),
+        method: if options.method == Method::Rules { "rules" } else { "model" }.to_owned(),
+        from: if options.from == Source::Pdf { "pdf" } else { "text" }.to_owned(),
+        date: chrono::Utc::now().format("%Y-%m-%d").to_string(),
+        machine: machine(),
+    }
+}
+
+/// Processor, threads and system, as far as they can be known.
+fn machine() -> String {
+    let known = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let name = known.lines().find_map(|l| l.strip_prefix("model name")?.split_once(':')).map(|(_, n)| n.trim());
+    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let (system, kind) = (std::env::consts::OS, std::env::consts::ARCH);
+    format!("{}, {threads} threads, {system} {kind}", name.unwrap_or("unknown processor"))
+}
+
+fn show(report: &Report) {
+    let rows: Vec<Vec<String>> = report
+        .categories
+        .iter()
+        .map(|c| {
+            let rate = |r: Option<f64>| r.map_or("-".to_owned(), |r| format!("{r:.2}"));
+            let score = |s: f64| if c.labelled > 0 { format!("{s:.2}") } else { "-".to_owned() };
+            vec![
+                c.name.clone(),
+                c.labelled.to_string(),
+                score(c.scores.precision),
+                score(c.scores.recall),
+                score(c.scores.f1),
+                score(c.area),
+                rate(c.absent_said_absent),
+                rate(c.present_given),
+            ]
+        })
+        .collect();
+    print::table(&["CATEGORY", "LABELS", "PRECISION", "RECALL", "F1", "AREA", "ABSENT", "PRESENT"], &rows);
+    out!(
+        "\n{} documents, {} failed, {} with {} ({})",
+        report.documents,
+        report.failures.len(),
+        report.about.method,
+        report.model,
+        report.model_digest.get(..12).unwrap_or_default()
+    );
+    out!("area under precision-recall     {:.3}  (mean of categories {:.3})", report.area, report.macro_area);
+    out!(
+        "precision at 80 % recall        {:.3}  (all candidates reach {:.3} recall)",
+        report.precision_at_80_recall,
+        report.most_recall
+    );
+    out!(
+        "precision, recall, F1           {:.3}  {:.3}  {:.3}  (mean F1 of categories {:.3})",
+        report.micro.precision,
+        report.micro.recall,
+        report.micro.f1,
+        report.macro_f1
+    );
+    out!("absent said absent              {:.3}", report.absent_said_absent);
+    out!("present: something, right given {:.3}  {:.3}", report.present_given, report.present_right);
+    out!("quotes verified                 {:.3}  of {}", report.quotes_verified, report.quotes);
+    out!("labels not in the text          {} of {}", report.unaligned, report.labelled);
+    out!(
+        "seconds a document              {:.2} mean, {:.2} median, {:.2} most",
+        report.seconds_mean,
+        report.seconds_median,
+        report.seconds_most
+    );
+    for failure in &report.failures {
+        out!("failed: {}: {}", failure.document, print::plain(&failure.reason));
+    }
+    out!("{}", report.convention);
+}

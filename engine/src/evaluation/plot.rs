@@ -1,0 +1,101 @@
+//! A picture of a report: the precision-recall curve, and F1 per category as bars. SVG written by hand.
+
+use super::report::Report;
+use std::fmt::Write;
+
+/// Side of the curve's square and where it stands.
+const SIDE: f64 = 340.0;
+const LEFT: f64 = 56.0;
+const TOP: f64 = 64.0;
+/// Where the bars begin, how long the longest is, and the height of a row.
+const BARS: f64 = 680.0;
+const LONGEST: f64 = 240.0;
+const ROW: f64 = 15.0;
+
+/// The report as an SVG picture.
+pub fn svg(report: &Report) -> String {
+    let height = (TOP + ROW * report.categories.len() as f64 + 30.0).max(TOP + SIDE + 60.0);
+    let about = &report.about;
+    let mut out = format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 980 {height}\" font-family=\"sans-serif\" font-size=\"11\">\n\
+         <rect width=\"980\" height=\"{height}\" fill=\"#fff\"/>\n"
+    );
+    let title = format!(
+        "{}: {} ({}), from {}, {} documents, {}",
+        about.data, about.method, report.model, about.from, report.documents, about.date
+    );
+    text(&mut out, LEFT, 24.0, "start", &title);
+    let below = format!(
+        "area {:.3}, precision at 80 % recall {:.3}, F1 {:.3} (mean of categories {:.3})",
+        report.area, report.precision_at_80_recall, report.micro.f1, report.macro_f1
+    );
+    text(&mut out, LEFT, 42.0, "start", &below);
+    curve(&mut out, report);
+    bars(&mut out, report);
+    out.push_str("</svg>\n");
+    out
+}
+
+fn curve(out: &mut String, report: &Report) {
+    let (x, y) = (|recall: f64| LEFT + recall * SIDE, |precision: f64| TOP + (1.0 - precision) * SIDE);
+    for tenth in 0..=5 {
+        let value = f64::from(tenth) / 5.0;
+        line(out, (x(value), y(0.0)), (x(value), y(1.0)), "#ddd");
+        line(out, (x(0.0), y(value)), (x(1.0), y(value)), "#ddd");
+        text(out, x(value), y(0.0) + 14.0, "middle", &format!("{value:.1}"));
+        text(out, LEFT - 6.0, y(value) + 4.0, "end", &format!("{value:.1}"));
+    }
+    text(out, x(0.5), y(0.0) + 32.0, "middle", "recall");
+    text(out, x(0.02), y(1.0) + 12.0, "start", "precision");
+    let points: Vec<String> =
+        report.curve.iter().map(|p| format!("{:.1},{:.1}", x(p.recall), y(p.precision))).collect();
+    element(
+        out,
+        format_args!("<polyline fill=\"none\" stroke=\"#1f5fa8\" stroke-width=\"2\" points=\"{}\"/>", points.join(" ")),
+    );
+    let (px, py) = (x(report.micro.recall), y(report.micro.precision));
+    element(out, format_args!("<circle cx=\"{px:.1}\" cy=\"{py:.1}\" r=\"4\" fill=\"#b3392b\"/>"));
+    text(out, px + 7.0, py - 5.0, "start", "what is shown");
+}
+
+fn bars(out: &mut String, report: &Report) {
+    text(out, BARS, TOP - 8.0, "start", "F1 (labelled passages)");
+    for (i, category) in report.categories.iter().enumerate() {
+        let top = TOP + ROW * i as f64;
+        let width = category.scores.f1 * LONGEST;
+        text(out, BARS - 6.0, top + 10.0, "end", &category.name);
+        if category.labelled > 0 {
+            element(
+                out,
+                format_args!(
+                    "<rect x=\"{BARS}\" y=\"{:.1}\" width=\"{width:.1}\" height=\"10\" fill=\"#1f5fa8\"/>",
+                    top + 2.0
+                ),
+            );
+        }
+        let said = match category.labelled {
+            0 => "not labelled in these documents".to_owned(),
+            n => format!("{:.2} ({n})", category.scores.f1),
+        };
+        text(out, BARS + 4.0 + if category.labelled > 0 { width } else { 0.0 }, top + 10.0, "start", &said);
+    }
+}
+
+fn line(out: &mut String, from: (f64, f64), to: (f64, f64), colour: &str) {
+    let ((x1, y1), (x2, y2)) = (from, to);
+    element(
+        out,
+        format_args!("<line x1=\"{x1:.1}\" y1=\"{y1:.1}\" x2=\"{x2:.1}\" y2=\"{y2:.1}\" stroke=\"{colour}\"/>"),
+    );
+}
+
+fn text(out: &mut String, x: f64, y: f64, anchor: &str, words: &str) {
+    let words = words.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    element(out, format_args!("<text x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\">{words}</text>"));
+}
+
+fn element(out: &mut String, element: std::fmt::Arguments<'_>) {
+    // Writing to a string cannot fail.
+    let _ = out.write_fmt(element);
+    out.push('\n');
+}

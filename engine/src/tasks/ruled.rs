@@ -1,0 +1,97 @@
+//! Fields of a pack without a model: candidates of the rules become the same claims, grounded and cross-checked alike.
+
+use super::evidence::{Grounded, Grounds};
+use super::fields::{cross_check, valued};
+use super::pack::{FieldSpec, Pack};
+use super::{Claim, ClaimKind, Coverage, MatchKind, Provenance, RunResult, Search, Status, TaskError, prompt};
+use crate::progress::{Event, Sink};
+use crate::reading::unread_pages;
+use crate::rules::{Candidate, Ruled, Table};
+use crate::text::{DocText, Span};
+use std::time::Instant;
+
+/// What stands in a result where a model's name would.
+pub(crate) const RULES_NAME: &str = "rules and search";
+
+/// Looks for every field of `pack`; claims in the pack's order.
+pub(super) fn run(
+    document: &DocText,
+    pack: &Pack,
+    search: &dyn Search,
+    sink: &mut dyn Sink,
+) -> Result<RunResult, TaskError> {
+    if document.text.trim().is_empty() {
+        return Err(TaskError::NoText { reason: "its pages have no text that could be searched.".to_owned() });
+    }
+    let begun = Instant::now();
+    let table = Table::built_in()?;
+    let message = format!("Looking for {} fields by rules", pack.fields.len());
+    event(sink, Event::Stage { stage: "fields".to_owned(), message })?;
+    let grounds = Grounds::new(document, search);
+    let ruled = Ruled::new(document);
+    let total = pack.fields.len() as u64;
+    let mut claims = Vec::new();
+    for (done, field) in (1..).zip(&pack.fields) {
+        claims.extend(field_claims(&grounds, field, &ruled.found(&table, field)));
+        event(sink, Event::Progress { done, total: Some(total), unit: "fields".to_owned() })?;
+    }
+    let provenance = provenance(&table, begun);
+    Ok(RunResult { claims, coverage: coverage(document), provenance })
+}
+
+fn event(sink: &mut dyn Sink, event: Event) -> Result<(), TaskError> {
+    if sink.event(event).is_break() { Err(TaskError::Cancelled) } else { Ok(()) }
+}
+
+fn field_claims(grounds: &Grounds<'_>, field: &FieldSpec, found: &[Candidate]) -> Vec<Claim> {
+    let passages = found.iter().filter_map(|c| grounds.evidence(c.span, MatchKind::Exact, 1));
+    let grounded = Grounded { evidence: passages.collect(), unlocated: Vec::new() };
+    if grounded.evidence.is_empty() {
+        let mut claim = grounded.claim(ClaimKind::Field, &field.name, String::new());
+        claim.status = Status::NotFound;
+        claim.searched = Some(grounds.searched(field.queries(), false, 0));
+        return vec![claim];
+    }
+    let mut claims = valued(field, grounded);
+    for claim in &mut claims {
+        let of_claim = |c: &&Candidate| claim.evidence.iter().any(|e| e.span == c.span);
+        if let Some(best) = found.iter().filter(of_claim).map(|c| c.score).reduce(f64::max) {
+            claim.checks.push(format!("Found by rules, without a model; score {best:.2} of 1."));
+        }
+        let more = cross_check(grounds, field, claim);
+        claim.checks.extend(more);
+    }
+    claims
+}
+
+fn coverage(document: &DocText) -> Coverage {
+    let unread = unread_pages(document);
+    let lost = match unread.len() {
+        0 => String::new(),
+        n => format!(" {n} of its pages have no text."),
+    };
+    Coverage {
+        text_bytes: document.text.len(),
+        text_tokens: 0,
+        read: vec![Span::new(0, document.text.len())],
+        whole: unread.is_empty(),
+        statement: format!("The whole text was searched by rules; no language model read it.{lost}"),
+        unread_pages: unread,
+    }
+}
+
+fn provenance(table: &Table, begun: Instant) -> Provenance {
+    Provenance {
+        model: RULES_NAME.to_owned(),
+        model_digest: table.digest().to_owned(),
+        interim: false,
+        prompt_version: prompt::PROMPT_VERSION,
+        seed: 0,
+        temperature: 0.0,
+        prompt_tokens: 0,
+        generated_tokens: 0,
+        cut_short: Vec::new(),
+        read_ms: 0,
+        answer_ms: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
+    }
+}

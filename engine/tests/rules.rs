@@ -1,0 +1,143 @@
+//! The rules-and-search baseline: its tables, its scores, and results that stand by the same laws as a model's.
+
+use lectern_engine::ground::PlainScan;
+use lectern_engine::progress::{Event, Silent};
+use lectern_engine::rules::{Ruled, Table};
+use lectern_engine::tasks::{self, FieldSpec, Method, Pack, RunResult, Status, TaskError, TaskSpec};
+use lectern_engine::text::{DocText, Extractor};
+use std::ops::ControlFlow;
+
+const CONTRACT: &str = "SUPPLY AGREEMENT\n\nThis Supply Agreement is entered into as of March 3, 2021 by and between Orion \
+    Metals, Inc., a Delaware corporation (\"Supplier\"), and Baltic Works Ltd. (\"Buyer\").\n\nThe Buyer pays within thirty \
+    days.\n\nGoverning Law. This Agreement shall be governed by and construed in accordance with the laws of the State of \
+    New York, without regard to its conflict of laws principles.\n\nAssignment. Neither party may assign this Agreement \
+    without the prior written consent of the other party.\n\nDuring the term the Buyer shall maintain commercial general \
+    liability insurance with limits of not less than $1,000,000 per occurrence.\n";
+
+fn doc(text: &str) -> DocText {
+    DocText {
+        text: text.to_owned(),
+        pages: vec![],
+        sections: vec![],
+        blocks: vec![],
+        cues: vec![],
+        extractor: Extractor { name: "test".into(), version: "0".into() },
+        notes: vec![],
+        title: None,
+    }
+}
+
+fn run(text: &str, pack: &str) -> Result<RunResult, TaskError> {
+    let document = doc(text);
+    let spec = TaskSpec::Fields { pack: Pack::built_in(pack).unwrap(), method: Method::Rules };
+    assert!(!spec.needs_model());
+    tasks::run_rules(&document, &spec, &PlainScan::new(&document), &mut Silent)
+}
+
+fn field(name: &str, keywords: &[&str]) -> FieldSpec {
+    let json = serde_json::json!({ "name": name, "keywords": keywords });
+    serde_json::from_value(json).unwrap()
+}
+
+#[test]
+fn clauses_are_found_where_they_stand_and_only_there() {
+    let result = run(CONTRACT, "cuad").unwrap();
+    let quotes = |label: &str| -> Vec<&str> {
+        let of_label = result.claims.iter().filter(|c| c.label == label);
+        of_label.flat_map(|c| &c.evidence).map(|e| e.quote.as_str()).collect()
+    };
+    for (label, part) in [
+        ("Governing Law", "laws of the State of New York"),
+        ("Anti-Assignment", "prior written consent"),
+        ("Insurance", "general liability insurance"),
+        ("Agreement Date", "March 3, 2021"),
+        ("Parties", "Orion Metals, Inc."),
+        ("Document Name", "SUPPLY AGREEMENT"),
+    ] {
+        assert!(quotes(label).iter().any(|q| q.contains(part)), "{label}: {:?}", quotes(label));
+    }
+    for label in ["Source Code Escrow", "Non-Disparagement", "Most Favored Nation", "Warranty Duration"] {
+        let claim = result.claims.iter().find(|c| c.label == label).unwrap();
+        assert!(claim.status == Status::NotFound && claim.searched.is_some(), "{claim:?}");
+    }
+}
+
+#[test]
+fn a_result_says_that_rules_made_it_and_every_quote_stands_in_the_text() {
+    for pack in ["cuad", "nda", "report"] {
+        let result = run(CONTRACT, pack).unwrap();
+        assert_eq!(result.provenance.model, "rules and search");
+        assert_eq!(result.provenance.model_digest, Table::built_in().unwrap().digest());
+        assert!(result.coverage.statement.contains("no language model"), "{:?}", result.coverage);
+        for field in &Pack::built_in(pack).unwrap().fields {
+            assert!(result.claims.iter().any(|c| c.label == field.name), "{}", field.name);
+        }
+        for claim in &result.claims {
+            assert!(matches!(claim.status, Status::Verified | Status::NotFound), "{claim:?}");
+            assert!(claim.evidence.iter().all(|e| CONTRACT[e.span.range()] == e.quote), "{claim:?}");
+            let scored = claim.checks.iter().any(|c| c.contains("Found by rules"));
+            assert_eq!(scored, claim.status == Status::Verified, "{claim:?}");
+        }
+    }
+}
+
+#[test]
+fn the_tables_know_every_built_in_legal_field_and_hold_short_phrases_only() {
+    let table = Table::built_in().unwrap();
+    for pack in ["cuad", "nda"] {
+        for field in Pack::built_in(pack).unwrap().fields {
+            assert!(table.names().contains(&field.name.as_str()), "{} has no phrases", field.name);
+            let category = table.category(&field);
+            assert!((0.0..1.0).contains(&category.threshold) && category.most > 0, "{}", field.name);
+            for phrase in category.phrases.keys() {
+                assert!(phrase.split(' ').count() <= 3, "{phrase} is longer than three words");
+            }
+        }
+    }
+}
+
+#[test]
+fn scores_are_between_nothing_and_one_best_first_and_more_come_with_less() {
+    let (document, table) = (doc(CONTRACT), Table::built_in().unwrap());
+    let ruled = Ruled::new(&document);
+    for field in Pack::built_in("cuad").unwrap().fields {
+        let all = ruled.candidates(&table, &field, 0.0);
+        assert!(all.iter().all(|c| (0.0..=1.0).contains(&c.score)) && all.is_sorted_by(|a, b| a.score >= b.score));
+        let few = ruled.candidates(&table, &field, 0.5);
+        assert!(few.len() <= all.len() && few.iter().all(|c| c.score >= 0.5 && all.contains(c)));
+    }
+}
+
+#[test]
+fn a_field_of_ones_own_is_found_by_its_keywords() {
+    let (document, table) = (doc(CONTRACT), Table::built_in().unwrap());
+    let ruled = Ruled::new(&document);
+    let found = |f: &FieldSpec| -> Vec<&str> {
+        ruled.found(&table, f).iter().map(|c| document.slice(c.span).unwrap()).collect()
+    };
+    assert_eq!(found(&field("Due", &["thirty days"])), ["The Buyer pays within thirty days."]);
+    assert!(found(&field("Zebras", &["zebra crossing"])).is_empty());
+}
+
+#[test]
+fn nothing_to_search_nothing_to_ask_and_a_stop_are_no_results() {
+    assert!(matches!(run(" \n", "nda"), Err(TaskError::NoText { .. })));
+    let document = doc(CONTRACT);
+    let search = PlainScan::new(&document);
+    let mut pack = Pack::built_in("nda").unwrap();
+    let mut stop = |_: Event| ControlFlow::Break(());
+    let spec = TaskSpec::Fields { pack: pack.clone(), method: Method::Rules };
+    assert!(matches!(tasks::run_rules(&document, &spec, &search, &mut stop), Err(TaskError::Cancelled)));
+    pack.fields.clear();
+    for spec in [TaskSpec::Summary, TaskSpec::Fields { pack, method: Method::Rules }] {
+        let refused = tasks::run_rules(&document, &spec, &search, &mut Silent);
+        assert!(matches!(refused, Err(TaskError::BadRequest { .. })));
+    }
+}
+
+#[test]
+fn a_task_stored_before_there_were_methods_is_the_models() {
+    let pack = serde_json::to_value(Pack::built_in("nda").unwrap()).unwrap();
+    let spec: TaskSpec = serde_json::from_value(serde_json::json!({ "task": "fields", "pack": pack })).unwrap();
+    assert!(matches!(spec, TaskSpec::Fields { method: Method::Model, .. }) && spec.needs_model());
+}
