@@ -10,7 +10,7 @@ mod markdown;
 use crate::store::ClaimId;
 use crate::store::documents::Document;
 use crate::store::runs::{Review, StoredRun, Verdict};
-use crate::tasks::{Claim, Evidence, Status, TaskSpec};
+use crate::tasks::{Claim, Evidence, FoundBy, Status, TaskSpec};
 use crate::text::DocText;
 use serde::{Deserialize, Serialize};
 
@@ -144,6 +144,15 @@ pub fn status_words(status: Status) -> &'static str {
         Status::Fuzzy => "quote differs slightly",
         Status::Unsupported => "no located quote",
         Status::NotFound => "not found",
+    }
+}
+
+/// Who pointed at a passage, in words for a person.
+pub fn found_by_words(by: FoundBy) -> &'static str {
+    match by {
+        FoundBy::Model => "the model",
+        FoundBy::Rules => "rules",
+        FoundBy::Both => "the model and rules",
     }
 }
 

@@ -312,13 +312,17 @@ fn corrupt(what: &str, reason: String) -> StoreError {
 mod tests {
     use super::*;
 
+    fn newest() -> i64 {
+        MIGRATIONS.iter().map(|m| m.version).max().unwrap()
+    }
+
     /// The migrations as they are, and one that is to come.
     async fn future(folder: &Path) -> Migrator {
         for entry in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../migrations")).unwrap() {
             let path = entry.unwrap().path();
             std::fs::copy(&path, folder.join(path.file_name().unwrap())).unwrap();
         }
-        let next = MIGRATIONS.iter().map(|m| m.version).max().unwrap() + 1;
+        let next = newest() + 1;
         let sql = format!("PRAGMA user_version = {next}; ALTER TABLE documents ADD COLUMN tag TEXT;");
         std::fs::write(folder.join(format!("{next:04}_tag.sql")), sql).unwrap();
         Migrator::new(folder).await.unwrap()
@@ -329,8 +333,7 @@ mod tests {
         let library = tempfile::tempdir().unwrap();
         let store = Store::open(library.path(), 1).await.unwrap();
         store.close().await;
-        let newest = MIGRATIONS.iter().map(|m| m.version).max().unwrap();
-        assert_eq!(version(&library.path().join("lectern.db")).await.unwrap(), newest);
+        assert_eq!(version(&library.path().join("lectern.db")).await.unwrap(), newest());
     }
 
     #[tokio::test]
@@ -342,17 +345,19 @@ mod tests {
         store.close().await;
         drop(store);
         let store = Store::open_with(library.path(), 77, &future(folder.path()).await).await.unwrap();
-        let backup = library.path().join("backups/lectern-v1-77.db");
+        let newest = newest();
+        let backup = library.path().join(format!("backups/lectern-v{newest}-77.db"));
         let holds_name = || String::from_utf8_lossy(&std::fs::read(&backup).unwrap()).contains("a-name-to-find");
         assert!(holds_name());
-        assert_eq!(version(&backup).await.unwrap(), 1);
+        assert_eq!(version(&backup).await.unwrap(), newest);
         assert_eq!(store.begin_removal(id).await.unwrap(), sha);
         store.finish_removal(id, &sha).await.unwrap();
         assert!(!holds_name());
         store.close().await;
         drop(store);
         // And the older program now refuses.
-        assert!(matches!(Store::open(library.path(), 1).await, Err(OpenError::NewerSchema { found: 2, .. })));
+        let refused = Store::open(library.path(), 1).await;
+        assert!(matches!(refused, Err(OpenError::NewerSchema { found, .. }) if found == newest + 1), "{refused:?}");
     }
 
     #[tokio::test]
@@ -360,12 +365,31 @@ mod tests {
         let (library, folder) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         Store::open(library.path(), 1).await.unwrap().close().await;
         future(folder.path()).await;
-        let broken = "PRAGMA user_version = 2; CREATE TABLE half (x); SELECT no_such_function();";
-        std::fs::write(folder.path().join("0002_tag.sql"), broken).unwrap();
+        let next = newest() + 1;
+        let broken = format!("PRAGMA user_version = {next}; CREATE TABLE half (x); SELECT no_such_function();");
+        std::fs::write(folder.path().join(format!("{next:04}_tag.sql")), broken).unwrap();
         let migrations = Migrator::new(folder.path()).await.unwrap();
         let refused = Store::open_with(library.path(), 5, &migrations).await;
         assert!(matches!(refused, Err(OpenError::Migration { backup: Some(_), .. })), "{refused:?}");
-        assert_eq!(version(&library.path().join("lectern.db")).await.unwrap(), 1);
+        assert_eq!(version(&library.path().join("lectern.db")).await.unwrap(), newest());
         assert!(Store::open(library.path(), 1).await.is_ok());
+    }
+    /// A library as version 1 left it, with one result in it.
+    #[tokio::test]
+    async fn a_result_stored_before_fields_had_a_confidence_is_read() {
+        let (library, folder) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let first = "0001_library.sql";
+        let from = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../migrations")).join(first);
+        std::fs::copy(from, folder.path().join(first)).unwrap();
+        let store = Store::open_with(library.path(), 1, &Migrator::new(folder.path()).await.unwrap()).await.unwrap();
+        sqlx::raw_sql(include_str!("../tests/formats/library_1.sql")).execute(&store.writer).await.unwrap();
+        store.close().await;
+        drop(store);
+        let store = Store::open(library.path(), 2).await.unwrap();
+        let run = store.run(RunId(1)).await.unwrap();
+        let [claim] = run.result.claims.as_slice() else { panic!("{run:?}") };
+        assert_eq!((claim.label.as_str(), claim.text.as_str()), ("Law", "Danish law"));
+        assert_eq!((claim.found_by, claim.confidence), (None, None));
+        assert_eq!(run.result.provenance.rules_digest, None);
     }
 }

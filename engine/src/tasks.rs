@@ -1,6 +1,7 @@
 //! What can be asked of a document that was read: summary, minutes, fields, a question. Every line carries evidence.
 
 pub mod asking;
+pub(crate) mod combine;
 pub(crate) mod evidence;
 pub mod fields;
 pub mod minutes;
@@ -12,11 +13,14 @@ pub(crate) mod ruled;
 pub mod summary;
 
 pub use pack::{FieldSpec, FieldType, Pack, PackError};
-pub use result::{Claim, ClaimKind, Coverage, Evidence, MatchKind, Provenance, RunResult, SearchedNote, Status};
+pub use result::{
+    Claim, ClaimKind, Coverage, Evidence, FoundBy, MatchKind, Provenance, RunResult, SearchedNote, Status,
+};
 
 use crate::generate::{GenerateError, Generator, ModelCard, Reading};
 use crate::progress::Sink;
 use crate::reading;
+use crate::rules::Table;
 use crate::text::{DocText, Span};
 use asking::Asking;
 use evidence::Grounds;
@@ -53,9 +57,11 @@ pub enum TaskSpec {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Method {
-    /// The language model, which reads the document.
+    /// The language model, which reads the document. What stored runs of earlier versions mean where they say nothing.
     #[default]
     Model,
+    /// Both, put together: each field with whoever found it, and how likely it is.
+    Both,
     /// Weighed phrases and search ([`crate::rules`]); needs no model.
     Rules,
 }
@@ -221,7 +227,13 @@ pub fn run(
     if plan.parts.len() > 1 {
         claims = join(spec, claims);
     }
-    Ok(RunResult { claims, coverage, provenance: provenance(&card, options.seed, tally) })
+    let mut provenance = provenance(&card, options.seed, tally);
+    if let TaskSpec::Fields { pack, method: Method::Both } = spec {
+        let table = Table::built_in()?;
+        claims = combine::combine(&grounds, pack, &claims, &table);
+        provenance.rules_digest = Some(table.digest().to_owned());
+    }
+    Ok(RunResult { claims, coverage, provenance })
 }
 
 /// Refuses a task that asks for nothing before anything is read.
@@ -265,5 +277,6 @@ fn provenance(card: &ModelCard, seed: u64, tally: asking::Tally) -> Provenance {
         cut_short: tally.cut_short,
         read_ms: tally.read_ms,
         answer_ms: tally.answer_ms,
+        rules_digest: None,
     }
 }

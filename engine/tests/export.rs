@@ -72,6 +72,8 @@ fn claim(label: &str, text: &str, status: Status, evidence: Vec<Evidence>) -> Cl
         due: None,
         searched: None,
         checks: vec![],
+        found_by: None,
+        confidence: None,
     }
 }
 
@@ -117,6 +119,7 @@ fn run() -> StoredRun {
                 cut_short: vec!["Term: max_tokens".into()],
                 read_ms: 1,
                 answer_ms: 1,
+                rules_digest: None,
             },
         },
         claim_ids: (1..=5).map(ClaimId).collect(),

@@ -3,7 +3,7 @@
 use lectern_engine::ground::PlainScan;
 use lectern_engine::progress::{Event, Silent};
 use lectern_engine::rules::{Ruled, Table};
-use lectern_engine::tasks::{self, FieldSpec, Method, Pack, RunResult, Status, TaskError, TaskSpec};
+use lectern_engine::tasks::{self, FieldSpec, FoundBy, Method, Pack, RunResult, Status, TaskError, TaskSpec};
 use lectern_engine::text::{DocText, Extractor};
 use std::ops::ControlFlow;
 
@@ -75,8 +75,9 @@ fn a_result_says_that_rules_made_it_and_every_quote_stands_in_the_text() {
         for claim in &result.claims {
             assert!(matches!(claim.status, Status::Verified | Status::NotFound), "{claim:?}");
             assert!(claim.evidence.iter().all(|e| CONTRACT[e.span.range()] == e.quote), "{claim:?}");
-            let scored = claim.checks.iter().any(|c| c.contains("Found by rules"));
-            assert_eq!(scored, claim.status == Status::Verified, "{claim:?}");
+            let by_rules = (claim.status == Status::Verified).then_some(FoundBy::Rules);
+            assert_eq!(claim.found_by, by_rules, "{claim:?}");
+            assert!(claim.confidence.is_none_or(|c| (0.0..=1.0).contains(&c)), "{claim:?}");
         }
     }
 }

@@ -6,7 +6,8 @@ use lectern_engine::store::jobs::{Ending, JobSpec, JobState};
 use lectern_engine::store::runs::{Review, Verdict};
 use lectern_engine::store::{DocumentId, JobId, Store, StoreError};
 use lectern_engine::tasks::{
-    Claim, ClaimKind, Coverage, Evidence, MatchKind, Provenance, RunResult, SearchedNote, Status, TaskSpec, TooLong,
+    Claim, ClaimKind, Coverage, Evidence, FoundBy, MatchKind, Provenance, RunResult, SearchedNote, Status, TaskSpec,
+    TooLong,
 };
 use lectern_engine::text::{
     Block, BlockKind, Cue, DocText, Extractor, GlyphBoxes, ImportNote, Page, PageStatus, Rect, Section, Span,
@@ -82,6 +83,8 @@ fn result(evidence: Vec<Evidence>, contrary: Vec<Evidence>) -> RunResult {
         due: None,
         searched: Some(SearchedNote { read_tokens: 12, queries: vec!["term".into()], contrary }),
         checks: vec!["no rule confirms this".into()],
+        found_by: Some(FoundBy::Both),
+        confidence: Some(0.75),
     };
     let coverage = Coverage {
         text_bytes: TEXT.len(),
@@ -103,6 +106,7 @@ fn result(evidence: Vec<Evidence>, contrary: Vec<Evidence>) -> RunResult {
         cut_short: vec![],
         read_ms: 3,
         answer_ms: 4,
+        rules_digest: None,
     };
     RunResult { claims: vec![claim.clone(), Claim { searched: None, evidence: vec![], ..claim }], coverage, provenance }
 }
@@ -175,7 +179,7 @@ async fn a_newer_library_is_refused_and_left_alone() {
     Store::open(library.path(), 1).await.unwrap().close().await;
     execute(library.path(), "PRAGMA user_version = 99").await.unwrap();
     let before = std::fs::read(library.path().join("lectern.db")).unwrap();
-    let Err(OpenError::NewerSchema { found: 99, supported: 1, .. }) = Store::open(library.path(), 1).await else {
+    let Err(OpenError::NewerSchema { found: 99, supported: 2, .. }) = Store::open(library.path(), 1).await else {
         panic!("not refused")
     };
     assert_eq!(std::fs::read(library.path().join("lectern.db")).unwrap(), before);

@@ -170,6 +170,14 @@ fn built_in(id: &str) -> Answer<Pack> {
     Pack::built_in(id).map_err(|e| WireError::new("failed", e))
 }
 
+/// A built-in pack by its identifier, or one written as JSON.
+fn chosen_pack(pack: &str) -> Answer<Pack> {
+    if pack.trim_start().starts_with('{') {
+        return Pack::parse(pack, "the schema").map_err(|e| WireError::new("failed", e));
+    }
+    built_in(pack)
+}
+
 /// How a document fits the model.
 #[tauri::command]
 #[specta::specta]
@@ -193,11 +201,10 @@ pub async fn start_task(
         WireTask::Summary => TaskSpec::Summary,
         WireTask::Minutes => TaskSpec::Minutes,
         WireTask::Question { question } => TaskSpec::Question { question },
-        WireTask::Fields { pack } if pack.trim_start().starts_with('{') => {
-            let pack = Pack::parse(&pack, "the schema").map_err(|e| WireError::new("failed", e))?;
-            TaskSpec::Fields { pack, method: Method::Model }
+        WireTask::Fields { pack, rules_only } => {
+            let method = if rules_only { Method::Rules } else { Method::Both };
+            TaskSpec::Fields { pack: chosen_pack(&pack)?, method }
         }
-        WireTask::Fields { pack } => TaskSpec::Fields { pack: built_in(&pack)?, method: Method::Model },
     };
     let choice = match too_long.as_deref() {
         Some("beginning") => TooLong::ReadBeginning,

@@ -89,6 +89,10 @@ export type WireClaim = {
 	searched: WireSearched | null,
 	/**  Notes of the cross-check. */
 	checks: string[],
+	/**  Who pointed at a field's passages: `model`, `rules`, `both`. */
+	found_by: string | null,
+	/**  How likely they answer the field, 0 to 1; for one that was not found, how likely the document lacks it. */
+	confidence: number | null,
 	/**  The person's verdict. */
 	review: WireReview | null,
 };
@@ -342,7 +346,9 @@ export type WireTask =
 /**  The fields of a built-in pack, or of one written as JSON. */
 { task: "fields"; 
 /**  Identifier of a built-in pack, or JSON of one. */
-pack: string } | 
+pack: string; 
+/**  Whether rules look for them alone, without the model. */
+rules_only: boolean } | 
 /**  A question. */
 { task: "question"; 
 /**  The question. */

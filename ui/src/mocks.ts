@@ -27,7 +27,7 @@ export function passage(quote: string): WirePassage {
 function claim(id: number, label: string, text: string, status: string, quotes: string[], more: Partial<WireClaim> = {}): WireClaim {
   return {
     id, kind: "field", label, text, value: null, status, evidence: quotes.map(passage), unlocated: [], owner: null, due: null,
-    searched: null, checks: [], review: null, ...more,
+    searched: null, checks: [], found_by: null, confidence: null, review: null, ...more,
   };
 }
 
@@ -56,8 +56,8 @@ function run(task: string): WireRun {
     id: 1, task, title: "Non-disclosure agreement", created_s: NOW, coverage: "The whole document was read: 84 tokens.", whole: true,
     unread_pages: [], cut_short: [], model: "mock", interim: true,
     claims: [
-      claim(1, "Effective Date", "3 March 2025", "verified", ["3 March 2025"], { value: "2025-03-03" }),
-      claim(2, "Term", "three years", "fuzzy", ["lasts for three years from the date first written above"], { value: "3 years" }),
+      claim(1, "Effective Date", "3 March 2025", "verified", ["3 March 2025"], { value: "2025-03-03", found_by: "both", confidence: 0.93 }),
+      claim(2, "Term", "three years", "fuzzy", ["lasts for three years from the date first written above"], { value: "3 years", found_by: "rules", confidence: 0.41 }),
       claim(3, "Governing Law", "England and Wales", "verified", ["governed by the laws of England and Wales"]),
       claim(4, "Non-Solicitation", "No hiring for a year", "unsupported", [], { unlocated: ["shall not hire"] }),
       claim(5, "Return Or Destruction", "", "not_found", [], { searched: { read_tokens: 84, queries: ["return", "destroy"], contrary: [] } }),

@@ -1,7 +1,7 @@
 // Statuses in words, numbers and times as people read them.
 import { describe, expect, it } from "vitest";
 import type { WireDocument } from "../src/bindings";
-import { claimStatus, clock, documentStatus, number, place, readable, retriable, size, when } from "../src/lib/words";
+import { claimStatus, clock, documentStatus, leastSureFirst, number, place, readable, retriable, size, sureness, when } from "../src/lib/words";
 
 const document = (status: string, more: Partial<WireDocument> = {}): WireDocument => ({
   id: 1, name: "a.pdf", title: null, format: "pdf", status, message: null, kilobytes: 1, pages: 3, pages_need_ocr: 0, imported_s: 0, notes: [], ...more,
@@ -28,6 +28,24 @@ describe("statuses", () => {
     expect(["verified", "fuzzy", "unsupported", "not_found"].map((s) => claimStatus(s).tone)).toEqual(["good", "warn", "bad", "quiet"]);
     expect(claimStatus("verified", 1).tone).toBe("warn");
     expect(claimStatus("not_found", 2)).toEqual(claimStatus("not_found"));
+  });
+});
+
+describe("confidence", () => {
+  const field = (confidence: number | null, status = "verified", found_by: string | null = "rules") => ({ status, confidence, found_by });
+  it("is said only where it was measured, and what is unlikely asks to be checked", () => {
+    expect(sureness(field(null))).toBeNull();
+    expect(sureness(field(0.93))).toMatchObject({ label: "93 %", tone: "quiet" });
+    expect(sureness(field(0.41))).toMatchObject({ label: "41 %, check first", tone: "warn" });
+  });
+  it("says of what it speaks", () => {
+    expect(sureness(field(0.9, "not_found", null))!.meaning).toContain("does not have it");
+    expect(sureness(field(0.9, "verified", "both"))!.meaning).toContain("each by itself");
+  });
+  it("the least sure come first, the unmeasured keep their order behind, and the list given is left alone", () => {
+    const given = [field(null), field(0.9), field(0.2), field(null, "not_found")];
+    expect(leastSureFirst(given)).toEqual([given[2], given[1], given[0], given[3]]);
+    expect(given[1]!.confidence).toBe(0.9);
   });
 });
 

@@ -1,11 +1,25 @@
 //! One line for each claim, for a spreadsheet. Cells cannot be taken for formulas.
 
-use super::{Line, Report, status_words};
+use super::{Line, Report, found_by_words, status_words};
 use crate::tasks::ClaimKind;
 
-const HEADER: [&str; 14] = [
-    "document", "kind", "label", "text", "value", "status", "owner", "due", "place", "quotes", "start", "end",
-    "review", "checks",
+const HEADER: [&str; 16] = [
+    "document",
+    "kind",
+    "label",
+    "text",
+    "value",
+    "status",
+    "owner",
+    "due",
+    "place",
+    "quotes",
+    "start",
+    "end",
+    "review",
+    "checks",
+    "found_by",
+    "confidence",
 ];
 
 pub(super) fn write(report: &Report<'_>) -> String {
@@ -18,7 +32,7 @@ pub(super) fn write(report: &Report<'_>) -> String {
     writer.into_inner().ok().and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default()
 }
 
-fn row(report: &Report<'_>, line: &Line<'_>) -> [String; 14] {
+fn row(report: &Report<'_>, line: &Line<'_>) -> [String; 16] {
     let claim = line.claim;
     let first = claim.evidence.first();
     let mut places: Vec<String> = claim.evidence.iter().map(|e| report.place(e)).filter(|p| !p.is_empty()).collect();
@@ -40,6 +54,8 @@ fn row(report: &Report<'_>, line: &Line<'_>) -> [String; 14] {
         first.map(|e| e.span.end().to_string()).unwrap_or_default(),
         line.review.map(|r| format!("{:?}", r.verdict).to_lowercase()).unwrap_or_default(),
         claim.checks.join(" "),
+        claim.found_by.map(found_by_words).unwrap_or_default().to_owned(),
+        claim.confidence.map(|c| format!("{c:.2}")).unwrap_or_default(),
     ]
 }
 

@@ -46,6 +46,8 @@ fn line(report: &Report<'_>, line: &Line<'_>) -> Value {
         "unlocated": claim.unlocated,
         "searched": searched,
         "checks": claim.checks,
+        "found_by": claim.found_by,
+        "confidence": claim.confidence,
         "review": line.review,
     })
 }

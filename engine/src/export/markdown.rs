@@ -74,10 +74,11 @@ impl Page {
             let before = if place.is_empty() { String::new() } else { format!("{}: ", escape(&place)) };
             let _ = writeln!(self.notes, "[^{n}]: {before}“{}”", escape(&evidence.quote));
         }
-        let marks: Vec<&str> = [
-            (claim.status != Status::Verified).then(|| status_words(claim.status)),
-            line.was_edited().then_some("edited in review"),
-            line.review.is_some_and(|r| r.verdict == Verdict::Accepted).then_some("accepted in review"),
+        let marks: Vec<String> = [
+            (claim.status != Status::Verified).then(|| status_words(claim.status).to_owned()),
+            claim.confidence.map(|c| format!("confidence {:.0} %", c * 100.0)),
+            line.was_edited().then(|| "edited in review".to_owned()),
+            line.review.is_some_and(|r| r.verdict == Verdict::Accepted).then(|| "accepted in review".to_owned()),
         ]
         .into_iter()
         .flatten()

@@ -89,6 +89,8 @@ struct File {
 #[derive(Debug, Clone)]
 pub struct Table {
     categories: HashMap<String, Category>,
+    /// Those whose phrases were learned from labels of this very field.
+    measured: HashSet<String>,
     digest: String,
 }
 
@@ -97,6 +99,7 @@ impl Table {
     pub fn built_in() -> Result<Self, RulesError> {
         let mut learned = read("phrases.json", LEARNED)?;
         let written = read("written.json", WRITTEN)?;
+        let measured = learned.categories.keys().cloned().collect();
         for (field, category) in written.like {
             let known = learned.categories.get(&category).cloned();
             let known = known.ok_or_else(|| RulesError {
@@ -108,7 +111,7 @@ impl Table {
         learned.categories.extend(written.categories);
         let mut hasher = blake3::Hasher::new();
         hasher.update(LEARNED.as_bytes()).update(WRITTEN.as_bytes());
-        Ok(Self { categories: learned.categories, digest: hasher.finalize().to_hex().to_string() })
+        Ok(Self { categories: learned.categories, measured, digest: hasher.finalize().to_hex().to_string() })
     }
 
     /// Hex digest over the tables: results of different digests are not comparable.
@@ -121,6 +124,16 @@ impl Table {
         let mut names: Vec<&str> = self.categories.keys().map(String::as_str).collect();
         names.sort_unstable();
         names
+    }
+
+    /// Whether the tables have phrases for `field`, beyond its keywords.
+    pub fn knows(&self, field: &FieldSpec) -> bool {
+        self.categories.contains_key(&field.name)
+    }
+
+    /// Whether scores for `field` were measured on labelled documents, so that they can be told as a probability.
+    pub fn measures(&self, field: &FieldSpec) -> bool {
+        self.measured.contains(&field.name)
     }
 
     /// The phrases of `field`, by its name; its keywords where the tables do not know it.

@@ -197,8 +197,8 @@ async fn insert_run(
 
 async fn insert_claim(tx: &mut SqliteConnection, run: RunId, position: usize, claim: &Claim) -> Result<(), StoreError> {
     let id: i64 = sqlx::query_scalar(
-        "INSERT INTO claims (run, position, kind, label, text, value, status, unlocated, owner, due, checks) \
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
+        "INSERT INTO claims (run, position, kind, label, text, value, status, unlocated, owner, due, checks, \
+         found_by, confidence) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id",
     )
     .bind(run.0)
     .bind(int(position))
@@ -211,6 +211,8 @@ async fn insert_claim(tx: &mut SqliteConnection, run: RunId, position: usize, cl
     .bind(&claim.owner)
     .bind(&claim.due)
     .bind(json(&claim.checks)?)
+    .bind(claim.found_by.as_ref().map(word).transpose()?)
+    .bind(claim.confidence)
     .fetch_one(&mut *tx)
     .await?;
     insert_evidence(tx, id, "support", &claim.evidence).await?;
@@ -297,6 +299,8 @@ fn claim_of(row: &SqliteRow) -> Result<Claim, StoreError> {
         due: row.try_get("due")?,
         searched,
         checks: from_json(row.try_get("checks")?, &what)?,
+        found_by: row.try_get::<Option<String>, _>("found_by")?.map(|by| from_word(by, &what)).transpose()?,
+        confidence: row.try_get("confidence")?,
     })
 }
 

@@ -150,6 +150,8 @@ impl Grounded {
             due: None,
             searched: None,
             checks,
+            found_by: None,
+            confidence: None,
         }
     }
 }

@@ -39,6 +39,26 @@ pub struct Claim {
     pub searched: Option<SearchedNote>,
     /// Notes of the cross-check, for a person: "the date also occurs at …", "no rule confirms this amount".
     pub checks: Vec<String>,
+    /// Who pointed at the passages of a field; nothing for other kinds of lines.
+    #[serde(default)]
+    pub found_by: Option<FoundBy>,
+    /// How likely a field's passages answer it, 0 to 1; for a field that was not found, how likely the document does
+    /// not have it. By the rules' scores, which are measured on labelled contracts; nothing where they know no such
+    /// field.
+    #[serde(default)]
+    pub confidence: Option<f64>,
+}
+
+/// Who pointed at the passages of a field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FoundBy {
+    /// The language model alone.
+    Model,
+    /// The rules alone.
+    Rules,
+    /// Each of them by itself.
+    Both,
 }
 
 /// What kind of line a claim is.
@@ -172,4 +192,7 @@ pub struct Provenance {
     pub read_ms: u64,
     /// Answering time in milliseconds.
     pub answer_ms: u64,
+    /// Digest of the tables of rules that took part beside the model.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rules_digest: Option<String>,
 }

@@ -3,7 +3,7 @@
 use super::evidence::{Grounded, Grounds};
 use super::fields::{cross_check, valued};
 use super::pack::{FieldSpec, Pack};
-use super::{Claim, ClaimKind, Coverage, MatchKind, Provenance, RunResult, Search, Status, TaskError, prompt};
+use super::{Claim, ClaimKind, Coverage, FoundBy, MatchKind, Provenance, RunResult, Search, Status, TaskError, prompt};
 use crate::progress::{Event, Sink};
 use crate::reading::unread_pages;
 use crate::rules::{Candidate, Ruled, Table};
@@ -32,7 +32,7 @@ pub(super) fn run(
     let total = pack.fields.len() as u64;
     let mut claims = Vec::new();
     for (done, field) in (1..).zip(&pack.fields) {
-        claims.extend(field_claims(&grounds, field, &ruled.found(&table, field)));
+        claims.extend(field_claims(&grounds, field, &table, &ruled.found(&table, field)));
         event(sink, Event::Progress { done, total: Some(total), unit: "fields".to_owned() })?;
     }
     let provenance = provenance(&table, begun);
@@ -43,7 +43,8 @@ fn event(sink: &mut dyn Sink, event: Event) -> Result<(), TaskError> {
     if sink.event(event).is_break() { Err(TaskError::Cancelled) } else { Ok(()) }
 }
 
-fn field_claims(grounds: &Grounds<'_>, field: &FieldSpec, found: &[Candidate]) -> Vec<Claim> {
+/// The claims of one field for the candidates `found`: one that says "not found" where there are none.
+pub(super) fn field_claims(grounds: &Grounds<'_>, field: &FieldSpec, table: &Table, found: &[Candidate]) -> Vec<Claim> {
     let passages = found.iter().filter_map(|c| grounds.evidence(c.span, MatchKind::Exact, 1));
     let grounded = Grounded { evidence: passages.collect(), unlocated: Vec::new() };
     if grounded.evidence.is_empty() {
@@ -55,8 +56,9 @@ fn field_claims(grounds: &Grounds<'_>, field: &FieldSpec, found: &[Candidate]) -
     let mut claims = valued(field, grounded);
     for claim in &mut claims {
         let of_claim = |c: &&Candidate| claim.evidence.iter().any(|e| e.span == c.span);
-        if let Some(best) = found.iter().filter(of_claim).map(|c| c.score).reduce(f64::max) {
-            claim.checks.push(format!("Found by rules, without a model; score {best:.2} of 1."));
+        claim.found_by = Some(FoundBy::Rules);
+        if table.measures(field) {
+            claim.confidence = found.iter().filter(of_claim).map(|c| c.score).reduce(f64::max);
         }
         let more = cross_check(grounds, field, claim);
         claim.checks.extend(more);
@@ -82,6 +84,7 @@ fn coverage(document: &DocText) -> Coverage {
 
 fn provenance(table: &Table, begun: Instant) -> Provenance {
     Provenance {
+        rules_digest: None,
         model: RULES_NAME.to_owned(),
         model_digest: table.digest().to_owned(),
         interim: false,

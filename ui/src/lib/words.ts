@@ -45,7 +45,7 @@ const CLAIM: Record<string, Said> = {
   verified: { label: "Verified", tone: "good", meaning: "The quote stands in the document, character for character." },
   fuzzy: { label: "Close match", tone: "warn", meaning: "The quote was found after ignoring spacing, case or punctuation. The document’s own words are shown." },
   unsupported: { label: "Unsupported", tone: "bad", meaning: "No passage of the document could be found for this line. It is left out of exports unless you include it." },
-  not_found: { label: "Not found", tone: "quiet", meaning: "The model says that the document does not have this." },
+  not_found: { label: "Not found", tone: "quiet", meaning: "Nothing in the document was found to answer this." },
 };
 
 /** How a line stands. A located quote against which `doubts` cross-checks speak is there, but no reason for green. */
@@ -53,6 +53,31 @@ export function claimStatus(status: string, doubts = 0): Said {
   const said = CLAIM[status] ?? { label: status, tone: "quiet", meaning: status };
   if (doubts === 0 || said.tone !== "good") return said;
   return { label: `${said.label}, check it`, tone: "warn", meaning: "The words stand in the document; a cross-check doubts that they answer this." };
+}
+
+const FOUND_BY: Record<string, string> = {
+  model: "The model pointed at this passage; the rules did not.",
+  rules: "The rules pointed at this passage; no model did.",
+  both: "The model and the rules pointed at this passage, each by itself.",
+};
+
+/** How sure a field is: few words, a tone, and a sentence. Nothing where it was not measured. */
+export function sureness(claim: { status: string; confidence: number | null; found_by: string | null }): Said | null {
+  if (claim.confidence === null) return null;
+  const percent = `${Math.round(claim.confidence * 100)} %`;
+  const low = claim.confidence < 0.5;
+  const of = claim.status === "not_found" ? "that the document does not have it" : "that this passage is the one asked for";
+  const by = claim.found_by ? ` ${FOUND_BY[claim.found_by] ?? ""}` : "";
+  return {
+    label: low ? `${percent}, check first` : percent,
+    tone: low ? "warn" : "quiet",
+    meaning: `${percent} likely ${of}, by rules measured on labelled contracts.${by}`,
+  };
+}
+
+/** Lines with the least sure first; those without a measured confidence keep their order, behind. */
+export function leastSureFirst<T extends { confidence: number | null }>(claims: T[]): T[] {
+  return [...claims].sort((a, b) => (a.confidence ?? 2) - (b.confidence ?? 2));
 }
 
 const FORMATS: Record<string, string> = {

@@ -42,13 +42,15 @@ pub(crate) struct ExtractArguments {
     #[arg(long, value_name = "FILE")]
     schema: Option<PathBuf>,
     /// Who looks for the fields
-    #[arg(long, value_enum, default_value_t = By::Model)]
+    #[arg(long, value_enum, default_value_t = By::Both)]
     method: By,
 }
 
 /// Who looks for fields.
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
 pub(crate) enum By {
+    /// The language model and the rules, put together
+    Both,
     /// The language model, which reads the document
     Model,
     /// Weighed phrases and search; needs no model
@@ -58,6 +60,7 @@ pub(crate) enum By {
 impl By {
     pub(crate) fn method(self) -> Method {
         match self {
+            By::Both => Method::Both,
             By::Model => Method::Model,
             By::Rules => Method::Rules,
         }

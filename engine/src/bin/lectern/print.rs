@@ -1,6 +1,6 @@
 //! What a person sees on stdout: tables, cited lines; and JSON for programs.
 
-use lectern_engine::export::{PRESENCE_NOTE, status_words};
+use lectern_engine::export::{PRESENCE_NOTE, found_by_words, status_words};
 use lectern_engine::tasks::{Claim, ClaimKind, Evidence, Status};
 use lectern_engine::text::DocText;
 use lectern_engine::workspace::{StoredRun, Verdict};
@@ -106,6 +106,8 @@ fn line(claim: &Claim, edited: Option<&str>, verdict: Option<Verdict>, text: &Do
         value.map(|v| format!("= {}", plain(&v))),
         claim.owner.as_ref().map(|o| format!("owner: {}", plain(o))),
         claim.due.as_ref().map(|d| format!("due: {}", plain(d))),
+        claim.found_by.map(|by| format!("found by {}", found_by_words(by))),
+        claim.confidence.map(|c| format!("confidence {:.0} %", c * 100.0)),
         verdict.map(|v| format!("{v:?}").to_lowercase()),
     ]
     .into_iter()
