@@ -11,12 +11,14 @@ pub mod labels;
 pub mod metrics;
 pub mod plot;
 pub mod report;
+pub mod rouge;
+pub mod written;
 
 use crate::progress::{Event, Silent, Sink};
 use crate::rules::{Ruled, RulesError, Table};
 use crate::tasks::{Evidence, FieldSpec, Method, Pack, PackError, TaskSpec, TooLong};
 use crate::text::DocText;
-use crate::workspace::{ImportError, LibraryError, StoreError, StoredRun, Workspace};
+use crate::workspace::{DocumentId, ImportError, LibraryError, StoreError, StoredRun, Workspace};
 use align::Bare;
 use labels::{Contract, DataError};
 use metrics::{Given, Gold, Matched, Ruler};
@@ -162,15 +164,23 @@ async fn extracted(
     pack: &Pack,
     method: Method,
 ) -> Result<Result<(std::sync::Arc<DocText>, StoredRun), String>, EvaluationError> {
-    let document = match workspace.import(path, None, Box::new(Silent)).await {
-        Ok(outcome) => outcome.document,
-        Err(ImportError::Library(error)) => return Err(error.into()),
-        Err(ImportError::Cancelled { .. }) => return Err(EvaluationError::Cancelled),
-        Err(error) => return Ok(Err(error.to_string())),
+    let id = match imported(workspace, path).await? {
+        Ok(id) => id,
+        Err(reason) => return Ok(Err(reason)),
     };
     let spec = TaskSpec::Fields { pack: pack.clone(), method };
-    match workspace.analyze(document.id, spec, TooLong::ReadInParts, 0, Box::new(Silent)).await {
-        Ok(run) => Ok(Ok((workspace.text(document.id).await?, run))),
+    match workspace.analyze(id, spec, TooLong::ReadInParts, 0, Box::new(Silent)).await {
+        Ok(run) => Ok(Ok((workspace.text(id).await?, run))),
+        Err(error) => Ok(Err(error.to_string())),
+    }
+}
+
+/// Imports one file as `lectern import` does. The inner error is this document's own.
+async fn imported(workspace: &Workspace, path: &Path) -> Result<Result<DocumentId, String>, EvaluationError> {
+    match workspace.import(path, None, Box::new(Silent)).await {
+        Ok(outcome) => Ok(Ok(outcome.document.id)),
+        Err(ImportError::Library(error)) => Err(error.into()),
+        Err(ImportError::Cancelled { .. }) => Err(EvaluationError::Cancelled),
         Err(error) => Ok(Err(error.to_string())),
     }
 }

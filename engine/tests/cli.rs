@@ -175,6 +175,26 @@ fn rules_extract_without_a_model_and_an_evaluation_writes_its_report() {
 }
 
 #[test]
+fn what_the_model_writes_is_measured_beside_what_people_wrote() {
+    let desk = Desk::new();
+    let discussion = "# Call\n\n**Ana**: We agree to ship on Friday. Ben will write the notes.\n";
+    let meeting = |caution: &[&str]| {
+        serde_json::json!({ "id": "call", "discussion": discussion, "caution": caution,
+            "decisions": ["Ship on Friday"], "actions": ["Ben writes the notes", "[Call 3](elsewhere)"] })
+    };
+    let lines = format!("{}\n{}\n", meeting(&[]), meeting(&["doubtful"]));
+    let data = desk.file("data/ethereum-decisions.jsonl", lines);
+    let (data, report) = (data.parent().unwrap(), desk.path("minutes.json"));
+    let said = desk.json(0, &["eval", "minutes", "--data", text(data), "--out", text(&report)]);
+    assert_eq!(said, serde_json::from_str::<Value>(&std::fs::read_to_string(&report).unwrap()).unwrap());
+    assert_eq!((&said["documents"], &said["data"]), (&1.into(), &"minutes".into()), "the doubtful one is left out");
+    for measure in ["decision recall", "action recall", "ROUGE-L", "lines", "seconds"] {
+        assert!(said["measures"][measure].is_number(), "{measure}: {said}");
+    }
+    desk.gives(1, &["eval", "summary", "--data", text(data)]);
+}
+
+#[test]
 fn a_document_longer_than_the_model_needs_a_choice() {
     let desk = Desk::new();
     // The tiny model holds 4096 bytes.

@@ -249,13 +249,13 @@ async fn extract_by_rules(window: &Window) {
         c.textContent.includes('Governing Law') && /\\d %/.test(c.querySelector('[data-testid=confidence]')?.textContent ?? ''))";
     window.until("the governing law is found, and how sure that is", law, MOMENT).await;
     window.theme("light").await;
-    window.picture("9-rules.png").await;
+    window.picture("13-rules.png").await;
     window.click("button[aria-pressed=false]").await;
     let sorted =
         "const sure = [...document.querySelectorAll('[data-testid=confidence]')].map((c) => parseInt(c.textContent));
         return sure.length > 5 && sure.every((s, i) => i === 0 || sure[i - 1] <= s)";
     window.until("the least sure come first", sorted, MOMENT).await;
-    window.picture("10-least-sure-first.png").await;
+    window.picture("14-least-sure-first.png").await;
 }
 
 /// A citation leads to its passage, a verdict is kept, and all of it is there again when the window is loaded anew.

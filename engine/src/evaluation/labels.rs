@@ -1,6 +1,7 @@
 //! Labelled documents as files: JSON lines, plain or packed with xz, and a tar of the files they came from.
 
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
@@ -67,8 +68,12 @@ pub struct Passage {
 
 /// The contracts of the validation split in `folder`: `val.jsonl.xz` or `val.jsonl`.
 pub fn contracts(folder: &Path) -> Result<Vec<Contract>, DataError> {
-    let names = ["val.jsonl.xz", "val.jsonl"];
-    let path = existing(folder, &names)?;
+    records(folder, &["val.jsonl.xz", "val.jsonl"])
+}
+
+/// The records of the first of the files `names` that is in `folder`: JSON lines, plain or packed with xz.
+pub fn records<T: DeserializeOwned>(folder: &Path, names: &[&str]) -> Result<Vec<T>, DataError> {
+    let path = existing(folder, names)?;
     let io = |source| DataError::Io { path: path.clone(), source };
     let file = File::open(&path).map_err(io)?;
     let packed = path.extension().is_some_and(|e| e == "xz");

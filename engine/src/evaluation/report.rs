@@ -173,9 +173,9 @@ fn thinned(points: Vec<Point>) -> Vec<Point> {
 pub struct About {
     /// Version of Lectern.
     pub lectern: String,
-    /// The labelled data: `cuad`.
+    /// The labelled data: `cuad`, `minutes`, `summary`.
     pub data: String,
-    /// `model` or `rules`.
+    /// `both`, `model` or `rules`.
     pub method: String,
     /// `text` or `pdf`.
     pub from: String,

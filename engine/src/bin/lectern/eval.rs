@@ -4,16 +4,22 @@ use crate::analyze::By;
 use crate::{Common, Outcome, open, print, progress};
 use anyhow::Context;
 use lectern_engine::evaluation::report::{About, Report};
+use lectern_engine::evaluation::written::{self, Writing};
 use lectern_engine::evaluation::{self, Options, Source, plot};
 use lectern_engine::tasks::Method;
+use lectern_engine::workspace::Workspace;
 use serde_json::json;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Labelled data that can be measured on.
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
 enum Data {
-    /// Contracts with 41 kinds of clause (The Atticus Project, CC BY 4.0)
+    /// Contracts with 41 kinds of clause (The Atticus Project, CC BY 4.0): val.jsonl.xz, and val-pdf.tar
     Cuad,
+    /// Minutes of meetings against a note taker's decisions and actions: ethereum-decisions.jsonl.xz
+    Minutes,
+    /// Summaries of reports against the authors' abstracts: pep-rfc-abstracts.jsonl.xz
+    Summary,
 }
 
 /// Where the text comes from.
@@ -30,29 +36,44 @@ pub(crate) struct EvalArguments {
     /// What to measure on
     #[arg(value_enum)]
     on: Data,
-    /// The folder of the labelled data: val.jsonl.xz (or val.jsonl), and val-pdf.tar
+    /// The folder of the labelled data (.jsonl.xz, or .jsonl)
     #[arg(long, value_name = "DIR")]
     data: PathBuf,
     /// Most documents
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
-    /// Who looks for the fields
-    #[arg(long, value_enum, default_value_t = By::Model)]
+    /// Who looks for the fields of contracts
+    #[arg(long, value_enum, default_value_t = By::Both)]
     method: By,
-    /// Where the text comes from
+    /// Where the text of contracts comes from
     #[arg(long, value_enum, default_value_t = From::Text)]
     from: From,
-    /// Where to write the report (JSON); a picture with the ending .svg is written beside it
+    /// Where to write the report (JSON); for contracts a picture with the ending .svg is written beside it
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
 }
 
 pub(crate) async fn eval(mut common: Common, arguments: EvalArguments) -> anyhow::Result<Outcome> {
-    let Data::Cuad = arguments.on;
     let folder = tempfile::tempdir().context("A folder for the library of the evaluation cannot be made")?;
     let inbox = folder.path().join("inbox");
     std::fs::create_dir(&inbox).with_context(|| format!("{} cannot be made", inbox.display()))?;
     common.library = Some(folder.path().join("library"));
+    let workspace = open::workspace(&common).await?;
+    let outcome = match arguments.on {
+        Data::Cuad => contracts(&workspace, &common, &inbox, arguments).await,
+        Data::Minutes => writing(&workspace, &common, &inbox, arguments, Writing::Minutes).await,
+        Data::Summary => writing(&workspace, &common, &inbox, arguments, Writing::Summary).await,
+    };
+    workspace.close().await;
+    outcome
+}
+
+async fn contracts(
+    workspace: &Workspace,
+    common: &Common,
+    inbox: &Path,
+    arguments: EvalArguments,
+) -> anyhow::Result<Outcome> {
     let options = Options {
         data: arguments.data,
         limit: arguments.limit,
@@ -62,12 +83,11 @@ pub(crate) async fn eval(mut common: Common, arguments: EvalArguments) -> anyhow
             From::Text => Source::Text,
         },
     };
-    let workspace = open::workspace(&common).await?;
-    let mut sink = progress::sink(&common, "eval");
-    let tally = evaluation::cuad(&workspace, &inbox, &options, &mut *sink).await;
+    let mut sink = progress::sink(common, "eval");
+    let tally = evaluation::cuad(workspace, inbox, &options, &mut *sink).await;
     drop(sink);
-    workspace.close().await;
-    let report = tally?.report(about(&options));
+    let (method, from) = (word(&options.method)?, if options.from == Source::Pdf { "pdf" } else { "text" });
+    let report = tally?.report(about("cuad", &method, from));
     if let Some(path) = &arguments.out {
         let written =
             [(path.clone(), serde_json::to_string_pretty(&report)?), (path.with_extension("svg"), plot::svg(&report))];
@@ -83,12 +103,51 @@ pub(crate) async fn eval(mut common: Common, arguments: EvalArguments) -> anyhow
     Ok(Outcome::Done)
 }
 
-fn about(options: &Options) -> About {
+async fn writing(
+    workspace: &Workspace,
+    common: &Common,
+    inbox: &Path,
+    arguments: EvalArguments,
+    what: Writing,
+) -> anyhow::Result<Outcome> {
+    let about = about(if what == Writing::Minutes { "minutes" } else { "summary" }, "model", "text");
+    let mut sink = progress::sink(common, "eval");
+    let (data, limit) = (&arguments.data, arguments.limit);
+    let report = written::written(workspace, inbox, what, data, limit, about, &mut *sink).await;
+    drop(sink);
+    let report = report?;
+    if let Some(path) = &arguments.out {
+        let json = serde_json::to_string_pretty(&report)?;
+        std::fs::write(path, json).with_context(|| format!("{} cannot be written", path.display()))?;
+    }
+    if common.json {
+        print::json(&json!(report))?;
+        return Ok(Outcome::Done);
+    }
+    let rows: Vec<Vec<String>> =
+        report.measures.iter().map(|(name, value)| vec![name.clone(), format!("{value:.3}")]).collect();
+    print::table(&["MEASURE", "MEAN"], &rows);
+    let digest = report.model_digest.get(..12).unwrap_or_default();
+    out!("\n{} documents, {} failed, {} ({digest})", report.documents, report.failures.len(), report.model);
+    for failure in &report.failures {
+        out!("failed: {}: {}", failure.document, print::plain(&failure.reason));
+    }
+    out!("{}", report.convention);
+    Ok(Outcome::Done)
+}
+
+/// The name a value has in stored results.
+fn word(method: &Method) -> anyhow::Result<String> {
+    let value = serde_json::to_value(method)?;
+    Ok(value.as_str().unwrap_or_default().to_owned())
+}
+
+fn about(data: &str, method: &str, from: &str) -> About {
     About {
         lectern: env!("CARGO_PKG_VERSION").to_owned(),
-        data: "cuad".to_owned(),
-        method: if options.method == Method::Rules { "rules" } else { "model" }.to_owned(),
-        from: if options.from == Source::Pdf { "pdf" } else { "text" }.to_owned(),
+        data: data.to_owned(),
+        method: method.to_owned(),
+        from: from.to_owned(),
         date: chrono::Utc::now().format("%Y-%m-%d").to_string(),
         machine: machine(),
     }

@@ -1,0 +1,348 @@
+//! What the model writes, beside what people wrote: minutes against a note taker's decisions and actions, summaries
+//! against the author's own abstract. The model's lines are measured as a person gets them, after grounding.
+
+use super::labels::{self, DataError};
+use super::metrics::{mean, share};
+use super::report::{About, Failure};
+use super::rouge::{rouge, words};
+use super::{EvaluationError, imported};
+use crate::progress::{Event, Silent, Sink};
+use crate::tasks::{Claim, ClaimKind, Status, TaskSpec, TooLong};
+use crate::text::DocText;
+use crate::workspace::{StoredRun, Workspace};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::collections::{BTreeMap, HashSet};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+/// From this share of common words on (F1, words that carry meaning) a line says what a labelled line says.
+const SAME_LINE: f64 = 0.4;
+/// Share of the abstracts that training holds out, and how a document is drawn: as `training/data.py` does.
+const HELD_OUT: f64 = 0.04;
+/// Words that carry no meaning of their own.
+const SMALL_WORDS: [&str; 34] = [
+    "a", "an", "and", "are", "as", "at", "be", "been", "by", "for", "from", "has", "have", "in", "is", "it", "its",
+    "of", "on", "or", "should", "shall", "that", "the", "this", "to", "was", "we", "were", "which", "will", "with",
+    "would", "not",
+];
+
+/// What is written and measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Writing {
+    /// Minutes of meetings: `ethereum-decisions.jsonl.xz`.
+    Minutes,
+    /// Summaries of reports: the held-out ones of `pep-rfc-abstracts.jsonl.xz`.
+    Summary,
+}
+
+/// The result of measuring what a model writes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Written {
+    /// What was measured.
+    #[serde(flatten)]
+    pub about: About,
+    /// Name of the model.
+    pub model: String,
+    /// Its digest.
+    pub model_digest: String,
+    /// How it is counted.
+    pub convention: String,
+    /// Documents that gave a result.
+    pub documents: usize,
+    /// Those that did not.
+    pub failures: Vec<Failure>,
+    /// Means over documents, by name.
+    pub measures: BTreeMap<String, f64>,
+    /// The measures of each document.
+    pub each: Vec<Measured>,
+}
+
+/// The measures of one document.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Measured {
+    /// Its identifier in the data.
+    pub document: String,
+    /// By name; what does not apply is left out, and of the mean too.
+    pub measures: BTreeMap<String, f64>,
+}
+
+/// A text with what people wrote about it.
+struct Labelled {
+    id: String,
+    text: String,
+    ending: &'static str,
+    gold: Gold,
+}
+
+enum Gold {
+    Meeting { decisions: Vec<String>, actions: Vec<String> },
+    Abstract(String),
+}
+
+#[derive(Deserialize)]
+struct Meeting {
+    id: String,
+    discussion: String,
+    decisions: Vec<String>,
+    actions: Vec<String>,
+    caution: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct Report {
+    id: String,
+    text: String,
+    summary: String,
+}
+
+/// Imports the labelled documents of `data` into `workspace`, which must be empty, lets the model write, and compares.
+/// `folder` takes the files that are imported; `about` goes into the report as it is.
+pub async fn written(
+    workspace: &Workspace,
+    folder: &Path,
+    what: Writing,
+    data: &Path,
+    limit: Option<usize>,
+    about: About,
+    sink: &mut dyn Sink,
+) -> Result<Written, EvaluationError> {
+    let mut documents = labelled(what, data)?;
+    documents.truncate(limit.unwrap_or(usize::MAX));
+    let total = documents.len();
+    let mut report = Written {
+        about,
+        model: String::new(),
+        model_digest: String::new(),
+        convention: convention(what).to_owned(),
+        documents: 0,
+        failures: Vec::new(),
+        measures: BTreeMap::new(),
+        each: Vec::new(),
+    };
+    for (i, document) in documents.iter().enumerate() {
+        let message = format!("{} of {total}: {}", i + 1, document.id);
+        if sink.event(Event::Stage { stage: "eval".to_owned(), message }).is_break() {
+            return Err(EvaluationError::Cancelled);
+        }
+        let begun = Instant::now();
+        match run(workspace, folder, i, what, document).await? {
+            Ok((text, run)) => {
+                report.model.clone_from(&run.result.provenance.model);
+                report.model_digest.clone_from(&run.result.provenance.model_digest);
+                let mut measures = measures(&document.gold, &text, &run);
+                measures.insert("seconds".to_owned(), begun.elapsed().as_secs_f64());
+                report.each.push(Measured { document: document.id.clone(), measures });
+            }
+            Err(reason) => report.failures.push(Failure { document: document.id.clone(), reason }),
+        }
+    }
+    report.documents = report.each.len();
+    if let (0, Some(first)) = (report.documents, report.failures.first()) {
+        return Err(EvaluationError::Nothing { documents: total, reason: first.reason.clone() });
+    }
+    report.measures = means(&report.each);
+    Ok(report)
+}
+
+fn labelled(what: Writing, data: &Path) -> Result<Vec<Labelled>, DataError> {
+    Ok(match what {
+        Writing::Minutes => labels::records::<Meeting>(
+            data,
+            &["ethereum-decisions.jsonl.xz", "ethereum-decisions.jsonl"],
+        )?
+        .into_iter()
+        // The source marks rows whose labels it doubts.
+        .filter(|m| m.caution.is_empty())
+        .map(|m| Labelled {
+            id: m.id,
+            text: m.discussion,
+            ending: "md",
+            gold: Gold::Meeting { decisions: lines(m.decisions), actions: lines(m.actions) },
+        })
+        .filter(
+            |l| !matches!(&l.gold, Gold::Meeting { decisions, actions } if decisions.is_empty() && actions.is_empty()),
+        )
+        .collect(),
+        Writing::Summary => {
+            labels::records::<Report>(data, &["pep-rfc-abstracts.jsonl.xz", "pep-rfc-abstracts.jsonl"])?
+                .into_iter()
+                .filter(|r| drawn(&format!("pep-rfc {}", r.id)) < HELD_OUT)
+                .map(|r| Labelled { id: r.id, text: r.text, ending: "txt", gold: Gold::Abstract(r.summary) })
+                .collect()
+        }
+    })
+}
+
+/// Labelled lines that say something: a bare reference to another call does not.
+fn lines(given: Vec<String>) -> Vec<String> {
+    given.into_iter().filter(|l| !l.trim_start().starts_with("[Call ") && meaning(l).len() > 1).collect()
+}
+
+/// A number in [0, 1) that depends on `key` alone: the draw of `training/data.py`.
+fn drawn(key: &str) -> f64 {
+    let digest = Sha256::digest(key.as_bytes());
+    let number = digest.iter().take(7).fold(0_u64, |n, byte| n << 8 | u64::from(*byte));
+    number as f64 / (1_u64 << 56) as f64
+}
+
+async fn run(
+    workspace: &Workspace,
+    folder: &Path,
+    index: usize,
+    what: Writing,
+    document: &Labelled,
+) -> Result<Result<(std::sync::Arc<DocText>, StoredRun), String>, EvaluationError> {
+    let path: PathBuf = folder.join(format!("{index:04}.{}", document.ending));
+    std::fs::write(&path, &document.text).map_err(|source| EvaluationError::Io { path: path.clone(), source })?;
+    let id = match imported(workspace, &path).await? {
+        Ok(id) => id,
+        Err(reason) => return Ok(Err(reason)),
+    };
+    let spec = match what {
+        Writing::Minutes => TaskSpec::Minutes,
+        Writing::Summary => TaskSpec::Summary,
+    };
+    match workspace.analyze(id, spec, TooLong::ReadInParts, 0, Box::new(Silent)).await {
+        Ok(run) => Ok(Ok((workspace.text(id).await?, run))),
+        Err(error) => Ok(Err(error.to_string())),
+    }
+}
+
+/// Everything measured of one document.
+fn measures(gold: &Gold, text: &DocText, run: &StoredRun) -> BTreeMap<String, f64> {
+    let claims = &run.result.claims;
+    let mut found = BTreeMap::new();
+    let mut put = |name: &str, value: Option<f64>| {
+        if let Some(value) = value {
+            found.insert(name.to_owned(), value);
+        }
+    };
+    let supported = |c: &&Claim| matches!(c.status, Status::Verified | Status::Fuzzy);
+    put("lines", Some(claims.len() as f64));
+    put("lines with a located passage", share(claims.iter().filter(supported).count(), claims.len()));
+    put("answers cut short or failed", Some(run.result.provenance.cut_short.len() as f64));
+    let said = |kinds: &[ClaimKind]| -> Vec<&str> {
+        // What no passage stands for is marked as such and left out of exports: it is not measured as said.
+        claims.iter().filter(|c| kinds.contains(&c.kind)).filter(supported).map(|c| c.text.as_str()).collect()
+    };
+    match gold {
+        Gold::Meeting { decisions, actions } => {
+            let all = |name: &str, given: &[&str], gold: &[String], put: &mut dyn FnMut(&str, Option<f64>)| {
+                let hits = matching(given, gold);
+                put(&format!("{name} precision"), share(hits, given.len()).or((!gold.is_empty()).then_some(0.0)));
+                put(&format!("{name} recall"), share(hits, gold.len()));
+            };
+            all("decision", &said(&[ClaimKind::Decision]), decisions, &mut put);
+            all("action", &said(&[ClaimKind::Action]), actions, &mut put);
+            let (own, reference) = (
+                said(&[ClaimKind::Decision, ClaimKind::Action]).join("\n"),
+                decisions.iter().chain(actions).map(String::as_str).collect::<Vec<_>>().join("\n"),
+            );
+            put("ROUGE-L", Some(rouge(&own, &reference).longest));
+        }
+        Gold::Abstract(reference) => {
+            let own = said(&[ClaimKind::Headline, ClaimKind::KeyPoint]).join("\n");
+            let scores = rouge(&own, reference);
+            put("ROUGE-1", Some(scores.one));
+            put("ROUGE-2", Some(scores.two));
+            put("ROUGE-L", Some(scores.longest));
+            put("sections covered", sections_covered(text, claims));
+        }
+    }
+    found
+}
+
+/// Share of the sections, of any level, in which a passage of a line stands; nothing where there are none.
+fn sections_covered(text: &DocText, claims: &[Claim]) -> Option<f64> {
+    let passages = || claims.iter().flat_map(|c| &c.evidence);
+    let holds = |s: &&crate::text::Section| {
+        passages().any(|e| e.span.start() >= s.span.start() && e.span.end() <= s.span.end())
+    };
+    share(text.sections.iter().filter(holds).count(), text.sections.len())
+}
+
+/// How many of `gold` are said by one of `given`; each of either counts once, the best pairs first.
+pub(super) fn matching(given: &[&str], gold: &[String]) -> usize {
+    let (own, wanted): (Vec<_>, Vec<_>) =
+        (given.iter().map(|l| meaning(l)).collect(), gold.iter().map(|l| meaning(l)).collect());
+    let mut pairs: Vec<(f64, usize, usize)> = Vec::new();
+    for (i, a) in own.iter().enumerate() {
+        for (j, b) in wanted.iter().enumerate() {
+            let both = a.intersection(b).count();
+            let alike = share(2 * both, a.len() + b.len()).unwrap_or(0.0);
+            if alike >= SAME_LINE {
+                pairs.push((alike, i, j));
+            }
+        }
+    }
+    pairs.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let (mut used, mut said) = (HashSet::new(), HashSet::new());
+    for (_, i, j) in pairs {
+        if !used.contains(&i) && !said.contains(&j) {
+            used.insert(i);
+            said.insert(j);
+        }
+    }
+    said.len()
+}
+
+/// The words of a line that carry meaning.
+fn meaning(line: &str) -> HashSet<String> {
+    words(line).into_iter().filter(|w| !SMALL_WORDS.contains(&w.as_str())).collect()
+}
+
+fn means(each: &[Measured]) -> BTreeMap<String, f64> {
+    let names: HashSet<&String> = each.iter().flat_map(|m| m.measures.keys()).collect();
+    let of = |name: &String| mean(each.iter().filter_map(|m| m.measures.get(name).copied()));
+    names.into_iter().map(|name| (name.clone(), of(name))).collect()
+}
+
+fn convention(what: Writing) -> &'static str {
+    match what {
+        Writing::Minutes => {
+            "A line says what a labelled line says where the words that carry meaning have an F1 of 0.4 or more; each line \
+             counts once. Lines without a located passage are not counted as said. Means over meetings; a measure that \
+             does not apply to a meeting is left out of its mean."
+        }
+        Writing::Summary => {
+            "The one-line statement and the key points, those with a located passage, against the author's abstract, which \
+             is cut out of the text. ROUGE is F1 over words in lower case. Only reports that training holds out. Means \
+             over reports."
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_matched_one_to_one_by_the_words_that_carry_meaning() {
+        let gold = vec!["Take July off for Berlin.".to_owned(), "EIP-2565 is moved to accepted".to_owned()];
+        assert_eq!(
+            matching(&["We take July off for Berlin", "Berlin takes July off"], &gold),
+            1,
+            "a label counts once"
+        );
+        assert_eq!(matching(&["EIP 2565 moved to accepted", "take July off, Berlin"], &gold), 2);
+        assert_eq!(matching(&["the to of and is it"], &gold), 0);
+        assert_eq!(matching(&[], &gold), 0);
+    }
+
+    #[test]
+    fn the_draw_is_that_of_the_training_code() {
+        // python: data.draw("pep-rfc pep-0215"), data.draw("")
+        assert!((drawn("pep-rfc pep-0215") - 0.765_883_009_005_291).abs() < 1e-12);
+        assert!((drawn("") - 0.889_415_994_891_337_4).abs() < 1e-12);
+    }
+
+    #[test]
+    fn means_leave_out_what_does_not_apply() {
+        let of = |value: Option<f64>| Measured {
+            document: "d".to_owned(),
+            measures: value.map(|v| ("recall".to_owned(), v)).into_iter().collect(),
+        };
+        assert_eq!(means(&[of(Some(1.0)), of(None), of(Some(0.0))])["recall"], 0.5);
+    }
+}
