@@ -7,6 +7,7 @@
 //! places, each of them counts.
 
 pub mod align;
+pub mod answers;
 pub mod labels;
 pub mod metrics;
 pub mod plot;
@@ -16,7 +17,7 @@ pub mod written;
 
 use crate::progress::{Event, Silent, Sink};
 use crate::rules::{Ruled, RulesError, Table};
-use crate::tasks::{Evidence, FieldSpec, Method, Pack, PackError, TaskSpec, TooLong};
+use crate::tasks::{Claim, Evidence, FieldSpec, Method, Pack, PackError, TaskSpec, TooLong};
 use crate::text::DocText;
 use crate::workspace::{DocumentId, ImportError, LibraryError, StoreError, StoredRun, Workspace};
 use align::Bare;
@@ -192,10 +193,15 @@ fn count(tally: &mut Tally, pack: &Pack, contract: &Contract, text: &DocText, ru
     tally.documents += 1;
     tally.model.clone_from(&run.result.provenance.model);
     tally.model_digest.clone_from(&run.result.provenance.model_digest);
+    tally.begin_document();
     for (i, field) in pack.fields.iter().enumerate() {
         let gold: Vec<Gold> = passages(contract, &field.name).map(|quote| bare.places(quote)).collect();
         tally.unaligned += gold.iter().filter(|places| places.is_empty()).count();
         let given = given(run, field);
+        if let Some(noted) = contract.labels.get(&field.name).and_then(|l| l.answer.as_deref()) {
+            let claims: Vec<&Claim> = run.result.claims.iter().filter(|c| c.label == field.name).collect();
+            tally.answer(i, answers::right(field.kind, noted, &claims));
+        }
         tally.quotes(&given, text);
         let operating: Vec<Given> = given.iter().map(|e| Given { span: e.span, score: 1.0 }).collect();
         let ranked = match &ruled {

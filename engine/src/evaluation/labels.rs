@@ -57,6 +57,9 @@ pub struct Contract {
 pub struct Label {
     /// The passages.
     pub spans: Vec<Passage>,
+    /// The value as a person noted it, where the category has one.
+    #[serde(default)]
+    pub answer: Option<String>,
 }
 
 /// A labelled passage.

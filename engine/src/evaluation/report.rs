@@ -12,6 +12,8 @@ pub const CONVENTION: &str = "A given passage is right where it overlaps a label
      that are not white space; where the words of a labelled passage stand in several places, each counts. Precision: \
      labelled passages found, against given passages that are none. Curve: interpolated precision; recall that is \
      never reached adds no area. A document that failed counts as nothing given.";
+/// The fields that a person looks for first in an agreement.
+const ESSENTIALS: [&str; 4] = ["Parties", "Effective Date", "Expiration Date", "Governing Law"];
 /// Most points of a curve in a report.
 const POINTS: usize = 200;
 
@@ -41,6 +43,8 @@ pub struct Tally {
     quotes: usize,
     verified: usize,
     seconds: Vec<f64>,
+    /// For each document whether every essential that could be compared is right; nothing where none could.
+    essentials: Vec<Option<bool>>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -52,6 +56,8 @@ struct FieldTally {
     absent: (usize, usize),
     /// Documents with it, those of them for which something was given, and for which something right was.
     present: (usize, usize, usize),
+    /// Values that could be compared with the noted one, and those that are it.
+    answers: (usize, usize),
 }
 
 impl Tally {
@@ -70,6 +76,21 @@ impl Tally {
     pub(super) fn quotes(&mut self, given: &[&Evidence], text: &DocText) {
         self.quotes += given.len();
         self.verified += given.iter().filter(|e| text.slice(e.span) == Some(e.quote.as_str())).count();
+    }
+
+    /// The next document's answers follow.
+    pub(super) fn begin_document(&mut self) {
+        self.essentials.push(None);
+    }
+
+    /// Notes whether a field's value is the one people noted; nothing where the two cannot be compared.
+    pub(super) fn answer(&mut self, field: usize, right: Option<bool>) {
+        let (Some(tally), Some(right)) = (self.fields.get_mut(field), right) else { return };
+        tally.answers.0 += 1;
+        tally.answers.1 += usize::from(right);
+        if let Some(all) = self.essentials.last_mut().filter(|_| ESSENTIALS.contains(&tally.name.as_str())) {
+            *all = Some(all.unwrap_or(true) && right);
+        }
     }
 
     /// Counts one field of one document: what the result gave, and the ranked candidates for the curve.
@@ -134,6 +155,11 @@ impl Tally {
             absent_said_absent: rate(sum(|f| f.absent.1), absent),
             present_given: rate(sum(|f| f.present.1), present),
             present_right: rate(sum(|f| f.present.2), present),
+            essentials_right: {
+                let compared = || self.essentials.iter().flatten();
+                share(compared().filter(|right| **right).count(), compared().count())
+            },
+            answers_right: share(sum(|f| f.answers.1), sum(|f| f.answers.0)),
             quotes: self.quotes,
             quotes_verified: rate(self.verified, self.quotes),
             seconds_mean: mean(seconds.iter().copied()),
@@ -157,6 +183,8 @@ impl FieldTally {
             precision_at_80_recall: precision_at(&points, 0.8),
             absent_said_absent: share(self.absent.1, self.absent.0),
             present_given: share(self.present.1, self.present.0),
+            answers: self.answers.0,
+            answers_right: share(self.answers.1, self.answers.0),
         }
     }
 }
@@ -225,6 +253,10 @@ pub struct Category {
     pub absent_said_absent: Option<f64>,
     /// Of documents with it, for how many something was given.
     pub present_given: Option<f64>,
+    /// Documents whose noted value could be compared.
+    pub answers: usize,
+    /// Share of those in which the value given is the noted one.
+    pub answers_right: Option<f64>,
 }
 
 /// The result of an evaluation.
@@ -265,6 +297,11 @@ pub struct Report {
     pub present_given: f64,
     /// Of all present ones, for how many a labelled passage was given.
     pub present_right: f64,
+    /// Share of documents in which the parties, the effective and the expiration date and the governing law are those
+    /// that people noted, as far as they noted any.
+    pub essentials_right: Option<f64>,
+    /// Share of all values that could be compared which are the noted ones.
+    pub answers_right: Option<f64>,
     /// Quotes given.
     pub quotes: usize,
     /// Share of them that stand in the document, character for character.

@@ -178,10 +178,11 @@ fn show(report: &Report) {
                 score(c.area),
                 rate(c.absent_said_absent),
                 rate(c.present_given),
+                rate(c.answers_right),
             ]
         })
         .collect();
-    print::table(&["CATEGORY", "LABELS", "PRECISION", "RECALL", "F1", "AREA", "ABSENT", "PRESENT"], &rows);
+    print::table(&["CATEGORY", "LABELS", "PRECISION", "RECALL", "F1", "AREA", "ABSENT", "PRESENT", "VALUE"], &rows);
     out!(
         "\n{} documents, {} failed, {} with {} ({})",
         report.documents,
@@ -205,6 +206,9 @@ fn show(report: &Report) {
     );
     out!("absent said absent              {:.3}", report.absent_said_absent);
     out!("present: something, right given {:.3}  {:.3}", report.present_given, report.present_right);
+    let rate = |r: Option<f64>| r.map_or("-".to_owned(), |r| format!("{r:.3}"));
+    out!("values as noted                 {}", rate(report.answers_right));
+    out!("parties, dates, law all right   {}  of the documents", rate(report.essentials_right));
     out!("quotes verified                 {:.3}  of {}", report.quotes_verified, report.quotes);
     out!("labels not in the text          {} of {}", report.unaligned, report.labelled);
     out!(

@@ -1,0 +1,165 @@
+//! Whether a field's value is the one that people noted: dates by the calendar, lengths of time by count and unit,
+//! parties and the rest by their words.
+//!
+//! CUAD's notes are typed by hand ("1/9/20", "successive 1 year", `Orion, Inc. ("Orion")`) and hold slips; what cannot be
+//! read as a value of the field's kind is not compared.
+
+use super::rouge::words;
+use crate::tasks::{Claim, FieldType};
+use crate::values::{self, Value};
+use chrono::{Datelike, NaiveDate};
+
+/// Words that name a party's role or legal form, not the party.
+const FORMS: [&str; 20] = [
+    "inc",
+    "llc",
+    "ltd",
+    "limited",
+    "corp",
+    "corporation",
+    "company",
+    "co",
+    "lp",
+    "llp",
+    "plc",
+    "gmbh",
+    "ag",
+    "sa",
+    "nv",
+    "bv",
+    "the",
+    "and",
+    "of",
+    "fsb",
+];
+
+/// Whether `claims`, those of one field, give what `noted` says; nothing where the two cannot be compared.
+pub fn right(kind: FieldType, noted: &str, claims: &[&Claim]) -> Option<bool> {
+    match kind {
+        FieldType::Date => {
+            let wanted = date(noted)?;
+            let dates = || claims.iter().filter_map(|c| c.value.as_ref());
+            Some(dates().any(|v| matches!(v, Value::Date { iso } if *iso == wanted)))
+        }
+        FieldType::Duration => {
+            let wanted = values::find(FieldType::Duration, noted).into_iter().next()?.value;
+            let quoted = || claims.iter().flat_map(|c| &c.evidence);
+            let stands =
+                |text: &str| values::find(FieldType::Duration, text).iter().any(|f| same_time(&f.value, &wanted));
+            let valued = claims.iter().filter_map(|c| c.value.as_ref()).any(|v| same_time(v, &wanted));
+            Some(valued || quoted().any(|e| stands(&e.quote)))
+        }
+        FieldType::Party => {
+            let wanted = parties(noted);
+            let texts: Vec<Vec<String>> = claims.iter().map(|c| words(&c.text)).collect();
+            let named = |name: &&Vec<String>| texts.iter().any(|t| name.iter().all(|w| t.contains(w)));
+            // Notes list groups and defined terms too; two parties, or the only one, make an agreement.
+            let enough = wanted.len().min(2);
+            (enough > 0).then(|| wanted.iter().filter(named).count() >= enough)
+        }
+        FieldType::Text => {
+            let wanted = words(noted.split(',').next().unwrap_or_default());
+            let said = |c: &&Claim| {
+                let quotes: Vec<&str> = c.evidence.iter().map(|e| e.quote.as_str()).collect();
+                let own = words(&format!("{} {}", c.text, quotes.join(" ")));
+                wanted.iter().all(|w| own.contains(w))
+            };
+            (!wanted.is_empty()).then(|| claims.iter().any(|c| said(&c)))
+        }
+        _ => None,
+    }
+}
+
+/// "9/13/19" or "9/13/2019" as an ISO date. Two digits mean this century up to 50.
+fn date(noted: &str) -> Option<String> {
+    let mut parts = noted.trim().split('/').map(str::trim);
+    let (month, day, year) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?, parts.next()?);
+    let century = if year.len() == 4 { 0 } else { 1900 };
+    let year: i32 = year.parse::<i32>().ok()? + century;
+    let year = if century > 0 && year <= 1950 { year + 100 } else { year };
+    let date = NaiveDate::from_ymd_opt(year, month, day).filter(|_| parts.next().is_none())?;
+    Some(format!("{:04}-{:02}-{:02}", date.year(), date.month(), date.day()))
+}
+
+fn same_time(a: &Value, b: &Value) -> bool {
+    let length = |v: &Value| match v {
+        Value::Duration { count, unit } if unit == "year" => Some((count.saturating_mul(12), "month".to_owned())),
+        Value::Duration { count, unit } if unit == "week" => Some((count.saturating_mul(7), "day".to_owned())),
+        Value::Duration { count, unit } => Some((*count, unit.clone())),
+        _ => None,
+    };
+    length(a).is_some() && length(a) == length(b)
+}
+
+/// The names in a note of parties, each as the words that tell it from others.
+fn parties(noted: &str) -> Vec<Vec<String>> {
+    let name = |entry: &str| -> Vec<String> {
+        let bare = entry.split(['(', '“', '"']).next().unwrap_or_default();
+        words(bare).into_iter().filter(|w| !FORMS.contains(&w.as_str())).collect()
+    };
+    noted.split(';').map(name).filter(|n| !n.is_empty()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tasks::{ClaimKind, Evidence, MatchKind, Status};
+    use crate::text::Span;
+
+    fn claim(text: &str, value: Option<Value>) -> Claim {
+        let quote = text.to_owned();
+        let span = Span::new(0, quote.len());
+        Claim {
+            kind: ClaimKind::Field,
+            label: "f".to_owned(),
+            text: text.to_owned(),
+            value,
+            status: Status::Verified,
+            evidence: vec![Evidence { span, quote, matched: MatchKind::Exact, occurrences: 1 }],
+            unlocated: Vec::new(),
+            owner: None,
+            due: None,
+            searched: None,
+            checks: Vec::new(),
+            found_by: None,
+            confidence: None,
+        }
+    }
+
+    #[test]
+    fn dates_are_compared_by_the_calendar() {
+        let given = claim("January 9, 2020", Some(Value::Date { iso: "2020-01-09".into() }));
+        assert_eq!(right(FieldType::Date, "1/9/20", &[&given]), Some(true));
+        assert_eq!(right(FieldType::Date, "1/9/2020", &[&given]), Some(true));
+        assert_eq!(right(FieldType::Date, "9/1/20", &[&given]), Some(false));
+        assert_eq!(date("3/15/98").as_deref(), Some("1998-03-15"));
+        for no_date in ["perpetual", "", "2/30/20", "1/2/3/4"] {
+            assert_eq!(right(FieldType::Date, no_date, &[&given]), None, "{no_date}");
+        }
+        assert_eq!(right(FieldType::Date, "1/9/20", &[]), Some(false), "nothing given is not right");
+    }
+
+    #[test]
+    fn lengths_of_time_are_compared_across_units() {
+        let given = claim("renewed for further periods of twelve (12) months", None);
+        assert_eq!(right(FieldType::Duration, "successive 1 year", &[&given]), Some(true));
+        assert_eq!(right(FieldType::Duration, "60 days", &[&given]), Some(false));
+        assert_eq!(right(FieldType::Duration, "perpetual", &[&given]), None);
+    }
+
+    #[test]
+    fn parties_are_compared_by_the_words_that_tell_them_apart() {
+        let noted = "Orion Metals, Inc. (\"Orion\"); Baltic Works Ltd. (“Buyer”); (collectively the \"Parties\")";
+        let (orion, baltic) = (claim("ORION METALS INC", None), claim("Baltic Works Limited", None));
+        assert_eq!(right(FieldType::Party, noted, &[&orion, &baltic]), Some(true));
+        assert_eq!(right(FieldType::Party, noted, &[&orion]), Some(false));
+        assert_eq!(right(FieldType::Party, "(\"Parties\")", &[&orion]), None);
+    }
+
+    #[test]
+    fn text_is_compared_by_its_words() {
+        let given = claim("governed by the laws of the Province of Ontario", None);
+        assert_eq!(right(FieldType::Text, "Ontario, Canada", &[&given]), Some(true));
+        assert_eq!(right(FieldType::Text, "Delaware", &[&given]), Some(false));
+    }
+}
