@@ -1,6 +1,7 @@
 //! Putting requests to the model: one after the other, each may fail alone, all are accounted for.
 
 use super::TaskError;
+use super::prompt::Prompt;
 use crate::generate::{Answer, GenerateError, Generator, ReadReport, Reading, Request, Shape, StopReason};
 use crate::progress::{Event, Sink};
 use serde_json::Value;
@@ -45,20 +46,14 @@ impl<'a> Asking<'a> {
         Ok(report)
     }
 
-    /// Asks `instruction`; the answer is JSON of `schema`. `label` says for a person what was asked. `Err` ends the
+    /// Puts `prompt`; the answer is JSON of its schema. `label` says for a person what was asked. `Err` ends the
     /// task; `Ok(Err(reason))` is this request's own failure, already counted.
-    pub(crate) fn ask(
-        &mut self,
-        label: &str,
-        instruction: String,
-        schema: Value,
-        max_tokens: usize,
-    ) -> Result<Result<Value, String>, TaskError> {
+    pub(crate) fn ask(&mut self, label: &str, prompt: Prompt) -> Result<Result<Value, String>, TaskError> {
         self.tally.requests += 1;
         let request = Request {
-            instruction,
-            shape: Shape::Json { schema },
-            max_tokens: max_tokens.min(MOST_ANSWER_TOKENS),
+            instruction: prompt.instruction,
+            shape: Shape::Json { schema: prompt.schema },
+            max_tokens: prompt.max_tokens.min(MOST_ANSWER_TOKENS),
             temperature: TEMPERATURE,
             top_p: 1.0,
             seed: self.seed,

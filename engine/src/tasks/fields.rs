@@ -10,8 +10,6 @@ use serde_json::Value;
 /// Fields asked for in one request. A fork of the state is cheap, so the only gain of larger groups is fewer
 /// instructions to read; a model of 135M parameters answers two questions at once noticeably worse than one.
 pub const FIELDS_PER_REQUEST: usize = 1;
-/// Most tokens for one field: three quotes of 400 characters are about 300.
-const TOKENS_PER_FIELD: usize = 360;
 
 /// Asks for every field of `pack`; claims in the pack's order. `read_tokens` is what the model has read.
 pub(crate) fn run(
@@ -26,8 +24,7 @@ pub(crate) fn run(
     for (i, group) in pack.fields.chunks(FIELDS_PER_REQUEST).enumerate() {
         asking.progress(i * FIELDS_PER_REQUEST, pack.fields.len(), "fields")?;
         let label = group.iter().map(|f| f.name.as_str()).collect::<Vec<_>>().join(", ");
-        let tokens = TOKENS_PER_FIELD * group.len();
-        let answer = asking.ask(&label, prompt::fields(group), prompt::fields_schema(group), tokens)?;
+        let answer = asking.ask(&label, prompt::fields(group))?;
         for field in group {
             let found = answer.as_ref().map(|a| a.get(&field.name).filter(|v| v.get("quotes").is_some()));
             match found {

@@ -7,34 +7,27 @@ use super::{Claim, ClaimKind, MatchKind, Status, TaskError, prompt};
 use crate::text::{Cue, Span};
 use serde_json::Value;
 
-/// Most lines of each kind.
-const MOST: usize = 8;
-
 /// Takes the minutes of the piece `part` that was read.
 pub(crate) fn run(asking: &mut Asking<'_>, grounds: &Grounds<'_>, part: Span) -> Result<Vec<Claim>, TaskError> {
     asking.stage("minutes", "Taking the minutes")?;
     asking.progress(0, 4, "steps")?;
     let mut claims = speakers(grounds, part);
     if claims.is_empty() {
-        let schema = prompt::list_schema("attendees", "name", &[], 0, 20);
-        if let Ok(answer) = asking.ask("Attendees", prompt::attendees(), schema, 900)? {
+        if let Ok(answer) = asking.ask("Attendees", prompt::attendees())? {
             let named = points(grounds, &answer, "attendees", "name", ClaimKind::Attendee, part.start());
             claims.extend(named.into_iter().map(only_if_named));
         }
     }
     asking.progress(1, 4, "steps")?;
-    let schema = prompt::list_schema("topics", "topic", &[], 0, MOST);
-    if let Ok(answer) = asking.ask("Topics", prompt::topics(MOST), schema, 900)? {
+    if let Ok(answer) = asking.ask("Topics", prompt::topics())? {
         claims.extend(points(grounds, &answer, "topics", "topic", ClaimKind::Topic, part.start()));
     }
     asking.progress(2, 4, "steps")?;
-    let schema = prompt::list_schema("decisions", "decision", &[], 0, MOST);
-    if let Ok(answer) = asking.ask("Decisions", prompt::decisions(MOST), schema, 900)? {
+    if let Ok(answer) = asking.ask("Decisions", prompt::decisions())? {
         claims.extend(points(grounds, &answer, "decisions", "decision", ClaimKind::Decision, part.start()));
     }
     asking.progress(3, 4, "steps")?;
-    let schema = prompt::list_schema("tasks", "task", &["owner", "due"], 0, MOST);
-    if let Ok(answer) = asking.ask("Action items", prompt::actions(MOST), schema, 900)? {
+    if let Ok(answer) = asking.ask("Action items", prompt::actions())? {
         claims.extend(actions(grounds, &answer, part.start()));
     }
     asking.progress(4, 4, "steps")?;

@@ -1,6 +1,9 @@
 //! The words put to the model, and the JSON it must answer with. Nothing of a document is ever part of an instruction.
 
-use super::pack::{FieldSpec, FieldType};
+use super::pack::{FieldSpec, FieldType, Pack};
+use crate::generate::framing;
+use lectern_model::chat::{ChatTemplate, Piece};
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 /// Version of everything in this file; kept with each result. Raise it when any wording or shape changes.
@@ -9,66 +12,93 @@ pub const PROMPT_VERSION: u32 = 1;
 /// Shortest and longest quote in characters: shorter ones say too little to be found, longer ones repeat the document.
 const QUOTE_CHARS: (u64, u64) = (20, 400);
 
+/// Most key points: as many as a person reads before opening the document.
+const KEY_POINTS: usize = 7;
+/// Most lines of each kind in minutes, and most people.
+const LINES: usize = 8;
+const PEOPLE: usize = 20;
+/// Most tokens for one field: three quotes of 400 characters are about 300.
+const TOKENS_PER_FIELD: usize = 360;
+
+/// One request: what the model is told and what it must answer. The answer is compact JSON, without white space between
+/// its parts, in the schema's order.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Prompt {
+    /// The words.
+    pub instruction: String,
+    /// The JSON schema of the answer.
+    pub schema: Value,
+    /// Most tokens of the answer.
+    pub max_tokens: usize,
+}
+
 /// Asks for the document in one line.
-pub fn headline() -> String {
-    "Say in one sentence what the document above is and what it is about. First copy one passage of the document that \
+pub fn headline() -> Prompt {
+    let instruction = "Say in one sentence what the document above is and what it is about. First copy one passage of the document that \
      shows it, then write the sentence."
-        .to_owned()
+        .to_owned();
+    Prompt { instruction, schema: point_schema("sentence"), max_tokens: 240 }
 }
 
 /// Asks for the key points.
-pub fn key_points(most: usize) -> String {
-    format!(
-        "List the most important points of the document above, at most {most}. For each point first copy the passage of \
+pub fn key_points() -> Prompt {
+    let instruction = format!(
+        "List the most important points of the document above, at most {KEY_POINTS}. For each point first copy the passage of \
          the document that says it, then state the point in one sentence. Take different passages. Add nothing that the \
          document does not say."
-    )
+    );
+    Prompt { instruction, schema: list_schema("points", "point", &[], 1, KEY_POINTS), max_tokens: 900 }
 }
 
 /// Asks for the point of one section.
-pub fn section_point(heading: &str) -> String {
-    format!(
+pub fn section_point(heading: &str) -> Prompt {
+    let instruction = format!(
         "Summarize the section “{}” of the document above. First copy its most important passage, then state in one \
          sentence what the section says.",
         one_line(heading)
-    )
+    );
+    Prompt { instruction, schema: point_schema("summary"), max_tokens: 240 }
 }
 
 /// Asks who took part, for meetings whose speakers are not marked.
-pub fn attendees() -> String {
-    "List the people who took part in the meeting above. For each first copy the passage that names the person, then \
+pub fn attendees() -> Prompt {
+    let instruction = "List the people who took part in the meeting above. For each first copy the passage that names the person, then \
      give the name as written there. If nobody is named, give an empty list."
-        .to_owned()
+        .to_owned();
+    Prompt { instruction, schema: list_schema("attendees", "name", &[], 0, PEOPLE), max_tokens: 900 }
 }
 
 /// Asks what a meeting was about.
-pub fn topics(most: usize) -> String {
-    format!(
-        "List the topics that the meeting above discussed, at most {most}, in their order. For each first copy the passage \
+pub fn topics() -> Prompt {
+    let instruction = format!(
+        "List the topics that the meeting above discussed, at most {LINES}, in their order. For each first copy the passage \
          where the topic is taken up, then name the topic in a few words."
-    )
+    );
+    Prompt { instruction, schema: list_schema("topics", "topic", &[], 0, LINES), max_tokens: 900 }
 }
 
 /// Asks for decisions.
-pub fn decisions(most: usize) -> String {
-    format!(
-        "List the decisions that were made in the meeting above, at most {most}. A proposal or a question is not a \
+pub fn decisions() -> Prompt {
+    let instruction = format!(
+        "List the decisions that were made in the meeting above, at most {LINES}. A proposal or a question is not a \
          decision. For each first copy the passage where it is decided, then state the decision in one sentence. If \
          nothing was decided, give an empty list."
-    )
+    );
+    Prompt { instruction, schema: list_schema("decisions", "decision", &[], 0, LINES), max_tokens: 900 }
 }
 
 /// Asks for action items.
-pub fn actions(most: usize) -> String {
-    format!(
-        "List the tasks that someone in the meeting above agreed or was told to do, at most {most}. For each first copy \
+pub fn actions() -> Prompt {
+    let instruction = format!(
+        "List the tasks that someone in the meeting above agreed or was told to do, at most {LINES}. For each first copy \
          the passage where it is said, then state the task in one sentence, then who does it and until when, in the words \
          of the meeting. Leave owner or due empty where it is not said. If there are no tasks, give an empty list."
-    )
+    );
+    Prompt { instruction, schema: list_schema("tasks", "task", &["owner", "due"], 0, LINES), max_tokens: 900 }
 }
 
 /// Asks for a group of fields.
-pub fn fields(fields: &[FieldSpec]) -> String {
+pub fn fields(fields: &[FieldSpec]) -> Prompt {
     let mut text = String::from("Look in the document above for the following. ");
     for field in fields {
         text.push_str(&format!("{}: {}", one_line(&field.name), one_line(&field.description)));
@@ -86,35 +116,68 @@ pub fn fields(fields: &[FieldSpec]) -> String {
         });
     }
     text.push_str("Copy one to three passages. If the document does not have it, write \"none\".");
-    text
+    Prompt { instruction: text, schema: fields_schema(fields), max_tokens: TOKENS_PER_FIELD * fields.len() }
 }
 
 /// Puts a person's question.
-pub fn question(question: &str) -> String {
-    format!(
+pub fn question(question: &str) -> Prompt {
+    let instruction = format!(
         "Answer this question from the document above only: {} First copy the passages that answer it, at most \
          three; then answer in one or two sentences. If the document does not answer it, write \"none\" for the passages.",
         one_line(question)
-    )
+    );
+    Prompt { instruction, schema: question_schema(), max_tokens: 480 }
+}
+
+/// Everything that is put to a model, for code that trains one: the frame around a document and all requests, so that
+/// training and use cannot differ. Words in braces stand for what is filled in.
+pub fn catalogue(template: ChatTemplate, pack: &Pack) -> Value {
+    let pieces = |pieces: Vec<Piece>| -> Vec<Value> {
+        let piece = |p: Piece| match p {
+            Piece::Special(name) => json!({ "special": name }),
+            Piece::Text(text) => json!({ "text": text }),
+        };
+        pieces.into_iter().map(piece).collect()
+    };
+    let of_fields = pack.fields.iter().map(|f| (f.name.clone(), json!(fields(std::slice::from_ref(f)))));
+    json!({
+        "prompt_version": PROMPT_VERSION,
+        "framing_version": framing::FRAMING_VERSION,
+        "before": pieces(framing::before(template, "{label}")),
+        "after": pieces(framing::after()),
+        "request": pieces(framing::question(template, "{instruction}")),
+        "end": pieces(template.close()),
+        "requests": {
+            "headline": headline(),
+            "key_points": key_points(),
+            "section_point": section_point("{heading}"),
+            "attendees": attendees(),
+            "topics": topics(),
+            "decisions": decisions(),
+            "actions": actions(),
+            "question": question("{question}"),
+        },
+        "fields": of_fields.collect::<Map<String, Value>>(),
+    })
 }
 
 /// A verbatim piece of the document.
-pub fn quote_schema() -> Value {
+fn quote_schema() -> Value {
     json!({"type": "string", "x-lectern-quote": true, "minLength": QUOTE_CHARS.0, "maxLength": QUOTE_CHARS.1})
 }
 
 /// Free text of at most `most` characters, not empty.
-pub fn text_schema(most: u64) -> Value {
+fn text_schema(most: u64) -> Value {
     json!({"type": "string", "minLength": 1, "maxLength": most})
 }
 
 /// Free text of at most `most` characters, empty where nothing is said.
-pub fn optional_text_schema(most: u64) -> Value {
+fn optional_text_schema(most: u64) -> Value {
     json!({"type": "string", "maxLength": most})
 }
 
 /// An object with exactly these properties, in this order.
-pub fn object_schema(properties: impl IntoIterator<Item = (String, Value)>) -> Value {
+fn object_schema(properties: impl IntoIterator<Item = (String, Value)>) -> Value {
     let properties: Map<String, Value> = properties.into_iter().collect();
     let required: Vec<&String> = properties.keys().collect();
     json!({"type": "object", "required": required, "properties": properties, "additionalProperties": false})
@@ -122,7 +185,7 @@ pub fn object_schema(properties: impl IntoIterator<Item = (String, Value)>) -> V
 
 /// `{"<list>": [{"quote": …, "<text>": …, <more>}]}` with at least `least` and at most `most` items. The quote comes
 /// first: what is stated then follows from words of the document.
-pub fn list_schema(list: &str, text: &str, more: &[&str], least: usize, most: usize) -> Value {
+fn list_schema(list: &str, text: &str, more: &[&str], least: usize, most: usize) -> Value {
     let mut item = vec![("quote".to_owned(), quote_schema()), (text.to_owned(), text_schema(240))];
     item.extend(more.iter().map(|m| ((*m).to_owned(), optional_text_schema(60))));
     let items = json!({"type": "array", "minItems": least, "maxItems": most, "items": object_schema(item)});
@@ -130,17 +193,17 @@ pub fn list_schema(list: &str, text: &str, more: &[&str], least: usize, most: us
 }
 
 /// `{"quote": …, "<text>": …}`.
-pub fn point_schema(text: &str) -> Value {
+fn point_schema(text: &str) -> Value {
     object_schema([("quote".to_owned(), quote_schema()), (text.to_owned(), text_schema(300))])
 }
 
 /// `{"<field name>": {"quotes": […] or "none"}, …}`.
-pub fn fields_schema(fields: &[FieldSpec]) -> Value {
+fn fields_schema(fields: &[FieldSpec]) -> Value {
     object_schema(fields.iter().map(|f| (f.name.clone(), quotes_schema([]))))
 }
 
 /// `{"quotes": […] or "none", "answer": …}`.
-pub fn question_schema() -> Value {
+fn question_schema() -> Value {
     quotes_schema([("answer".to_owned(), optional_text_schema(400))])
 }
 

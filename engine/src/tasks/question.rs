@@ -76,7 +76,7 @@ pub(crate) fn run(
 ) -> Result<Vec<Claim>, TaskError> {
     asking.stage("question", "Answering")?;
     asking.progress(0, 1, "steps")?;
-    let Ok(given) = asking.ask("Answer", prompt::question(question), prompt::question_schema(), 480)? else {
+    let Ok(given) = asking.ask("Answer", prompt::question(question))? else {
         return Ok(Vec::new());
     };
     asking.progress(1, 1, "steps")?;

@@ -6,8 +6,6 @@ use super::{Claim, ClaimKind, TaskError, prompt};
 use crate::text::{DocText, Section, Span};
 use serde_json::Value;
 
-/// Key points asked for: as many as a person reads before opening the document.
-const KEY_POINTS: usize = 7;
 /// Sections that get a point of their own; where there are more, the longest ones.
 const SECTIONS: usize = 12;
 /// Shorter sections say no more than their heading.
@@ -27,19 +25,17 @@ pub(crate) fn run(asking: &mut Asking<'_>, grounds: &Grounds<'_>, part: Span) ->
     let steps = sections.len() + 2;
     let mut claims = Vec::new();
     asking.progress(0, steps, "steps")?;
-    if let Ok(answer) = asking.ask("Headline", prompt::headline(), prompt::point_schema("sentence"), 240)? {
+    if let Ok(answer) = asking.ask("Headline", prompt::headline())? {
         claims.extend(point(grounds, &answer, "sentence", ClaimKind::Headline, "", part.start()));
     }
     asking.progress(1, steps, "steps")?;
-    let schema = prompt::list_schema("points", "point", &[], 1, KEY_POINTS);
-    if let Ok(answer) = asking.ask("Key points", prompt::key_points(KEY_POINTS), schema, 900)? {
+    if let Ok(answer) = asking.ask("Key points", prompt::key_points())? {
         claims.extend(points(grounds, &answer, "points", "point", ClaimKind::KeyPoint, part.start()));
     }
     for (i, section) in sections.iter().enumerate() {
         asking.progress(i + 2, steps, "steps")?;
         let heading = one_line(grounds.document.slice(section.heading).unwrap_or_default());
-        let schema = prompt::point_schema("summary");
-        if let Ok(answer) = asking.ask(&heading, prompt::section_point(&heading), schema, 240)? {
+        if let Ok(answer) = asking.ask(&heading, prompt::section_point(&heading))? {
             let found = point(grounds, &answer, "summary", ClaimKind::SectionPoint, &heading, section.span.start());
             claims.extend(found.map(|c| outside(c, section)));
         }

@@ -10,6 +10,7 @@ use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use lectern_engine::generate::locate::folder_card;
 use lectern_engine::generate::native::KEYS_AND_VALUES;
+use lectern_engine::tasks::{Pack, prompt};
 use lectern_model::bench;
 use lectern_model::chat::{ChatTemplate, Role};
 use lectern_model::config::deepseek_r1_flops_per_token;
@@ -64,6 +65,15 @@ enum What {
         /// File to write
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
+    },
+    /// Print everything that is put to a model, as JSON: what code that trains one must use
+    Prompts {
+        /// The built-in pack whose fields are asked for
+        #[arg(long, value_name = "PACK", default_value = "cuad")]
+        pack: String,
+        /// The model's way of marking turns
+        #[arg(long, value_name = "NAME", default_value = "chatml")]
+        chat_template: String,
     },
 }
 
@@ -153,8 +163,15 @@ pub(crate) fn run(args: ModelArgs) -> anyhow::Result<ExitCode> {
         What::Generate(args) => generate(&args)?,
         What::Convert { model, quantize, out, file_mb } => convert(&model, quantize, &out, file_mb)?,
         What::Logits { model, ids, out } => logits(&model, &ids, &out)?,
+        What::Prompts { pack, chat_template } => prompts(&pack, &chat_template)?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn prompts(pack: &str, chat_template: &str) -> anyhow::Result<()> {
+    let template = ChatTemplate::by_name(chat_template)
+        .with_context(|| format!("the chat template `{chat_template}` is not known"))?;
+    crate::print::json(&prompt::catalogue(template, &Pack::built_in(pack)?))
 }
 
 fn template(folder: &Path) -> anyhow::Result<ChatTemplate> {
