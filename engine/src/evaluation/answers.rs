@@ -59,12 +59,12 @@ pub fn right(kind: FieldType, noted: &str, claims: &[&Claim]) -> Option<bool> {
         }
         FieldType::Text => {
             let wanted = words(noted.split(',').next().unwrap_or_default());
-            let said = |c: &&Claim| {
+            let said = |c: &Claim| {
                 let quotes: Vec<&str> = c.evidence.iter().map(|e| e.quote.as_str()).collect();
                 let own = words(&format!("{} {}", c.text, quotes.join(" ")));
                 wanted.iter().all(|w| own.contains(w))
             };
-            (!wanted.is_empty()).then(|| claims.iter().any(|c| said(&c)))
+            (!wanted.is_empty()).then(|| claims.iter().any(said))
         }
         _ => None,
     }

@@ -12,11 +12,11 @@ pub(crate) fn run(asking: &mut Asking<'_>, grounds: &Grounds<'_>, part: Span) ->
     asking.stage("minutes", "Taking the minutes")?;
     asking.progress(0, 4, "steps")?;
     let mut claims = speakers(grounds, part);
-    if claims.is_empty() {
-        if let Ok(answer) = asking.ask("Attendees", prompt::attendees())? {
-            let named = points(grounds, &answer, "attendees", "name", ClaimKind::Attendee, part.start());
-            claims.extend(named.into_iter().map(only_if_named));
-        }
+    if claims.is_empty()
+        && let Ok(answer) = asking.ask("Attendees", prompt::attendees())?
+    {
+        let named = points(grounds, &answer, "attendees", "name", ClaimKind::Attendee, part.start());
+        claims.extend(named.into_iter().map(only_if_named));
     }
     asking.progress(1, 4, "steps")?;
     if let Ok(answer) = asking.ask("Topics", prompt::topics())? {
