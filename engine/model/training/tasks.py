@@ -57,7 +57,12 @@ class Example:
     item: Item
     shown: str
     answer: dict
+    quotes: list[str]  # the passages of the answer
     other: list[int]  # the answer's ids had the first decision gone the other way; empty where there is none
+
+    def says_none(self) -> bool:
+        """Whether no passage is right, of a request that allows to say so."""
+        return bool(self.other) and not self.quotes
 
     def branch(self) -> tuple[int, int, int] | None:
         """Where the ids of both answers part: position, right token, wrong token."""
@@ -367,7 +372,8 @@ class Examples:
         mask = torch.zeros(len(ids), dtype=torch.bool)
         mask[len(prompt) :] = True
         other = self.other_answer(shown, item, request, bool(inside))
-        return Example(ids, mask, len(prompt), item.task, item, shown, made, other)
+        quotes = [shown[a:b] for a, b, _ in inside]
+        return Example(ids, mask, len(prompt), item.task, item, shown, made, quotes, other)
 
 
 def report(config: dict, count: int) -> dict:
@@ -382,7 +388,7 @@ def report(config: dict, count: int) -> dict:
             "fit": round(len(made) / count, 3),
             "mean_tokens": round(float(np.mean([len(e.ids) for e in made])), 1) if made else None,
             "mean_answer_tokens": round(float(np.mean([int(e.mask.sum()) for e in made])), 1) if made else None,
-            "shown_none": round(float(np.mean(['"none"' in compact(e.answer) for e in made])), 3) if made else None,
+            "shown_none": round(float(np.mean([e.says_none() for e in made])), 3) if made else None,
         }
     return counts | {"length": examples.length, "items": found}
 

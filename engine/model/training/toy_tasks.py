@@ -229,6 +229,7 @@ def toy_tuning(folder: Path, length: int = 320) -> dict:
             "checkpoint_minutes": 60,
             "held_out": 2,
             "licence": "Apache-2.0",
+            "trained_on": ["toy"],
         },
         "stage5": {
             "tasks": ["fields"],
