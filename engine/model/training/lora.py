@@ -1,4 +1,4 @@
-"""Low-rank adapters on the attention's maps (Hu et al. 2021, "LoRA", eq. 3): y = W x + (alpha / r) B A x, with A [r, in],
+"""Low-rank adapters on the attention's maps (Hu et al. 2021, "LoRA", eq. 3): y = W x + (alpha / r) B A x, A [r, in],
 B [out, r], B zero at the start. W stays as it is.
 
 An adapter is two files: `adapter.safetensors`, f16, with `<module>.lora_A.weight` and `<module>.lora_B.weight` for each

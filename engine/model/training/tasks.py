@@ -55,6 +55,7 @@ class Example:
     prompt: int
     task: str
     item: Item
+    item_begin: int  # where `shown` begins in the document
     shown: str
     answer: dict
     quotes: list[str]  # the passages of the answer
@@ -373,7 +374,7 @@ class Examples:
         mask[len(prompt) :] = True
         other = self.other_answer(shown, item, request, bool(inside))
         quotes = [shown[a:b] for a, b, _ in inside]
-        return Example(ids, mask, len(prompt), item.task, item, shown, made, quotes, other)
+        return Example(ids, mask, len(prompt), item.task, item, begin, shown, made, quotes, other)
 
 
 def report(config: dict, count: int) -> dict:

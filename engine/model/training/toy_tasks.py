@@ -245,7 +245,6 @@ def toy_tuning(folder: Path, length: int = 320) -> dict:
             "warm_up": 1,
             "clip": 1.0,
             "held_out": 2,
-            "evaluate_every": 1,
             "least_rise": 0.0,
             "rewards": {"json": 0.1, "located": 0.2, "overlap": 0.5, "none": 0.7, "length": 0.1},
         },
