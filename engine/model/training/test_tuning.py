@@ -13,6 +13,7 @@ from safetensors.torch import load_file
 
 import lora
 import m1
+import merge
 import packed
 import stage4
 import tasks
@@ -128,6 +129,23 @@ class Stage4(unittest.TestCase):
             self.assertLess(found[-1]["held_out_loss"], found[0]["held_out_loss"])
             self.assertEqual(found[-1]["losses"].keys(), tasks.Examples(config).held_out(1).keys())
             self.assertIn("fields", found[-1]["right_decisions"])
+
+    def test_a_merged_folder_is_the_base_with_its_adapter(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            config = toy_tuning(Path(folder))
+            config["stage4"] |= {"steps": 3, "evaluate_every": 100}
+            stage4.train(config, None)
+            work = config["paths"]["work"]
+            merged = packed.load(merge.merge(config, work / "adapter", work / "merged"))
+            tuned, _ = stage4.load_base(config)
+            lora.load(work / "adapter", lora.attach(tuned, 4, 8.0, 1))
+            ids = torch.arange(30)[None]
+            torch.testing.assert_close(merged(ids), tuned(ids), atol=2e-4, rtol=1e-4)
+            self.assertEqual(json.loads((work / "merged/lectern.json").read_text())["name"], "small-adapter")
+            said = json.loads((work / "adapter/adapter.json").read_text())
+            (work / "adapter/adapter.json").write_text(json.dumps(said | {"base_digest": "another"}))
+            with self.assertRaises(SystemExit):
+                merge.merge(config, work / "adapter", work / "merged")
 
     def test_a_model_s_folder_can_be_the_base(self) -> None:
         with tempfile.TemporaryDirectory() as folder:

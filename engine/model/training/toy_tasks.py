@@ -6,6 +6,7 @@ import json
 import lzma
 from pathlib import Path
 
+import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 import common
@@ -183,12 +184,16 @@ def toy_tokenizer() -> Tokenizer:
 
 def toy_tuning(folder: Path, length: int = 320) -> dict:
     """A configuration whose examples are prepared, with a random student in WORK/student."""
+    torch.set_num_threads(1)  # at this size threads only wait for each other
     toy_data(folder / "shared")
     teacher, work = folder / "teacher", folder / "work"
     teacher.mkdir()
     work.mkdir()
     tokenizer = toy_tokenizer()
     tokenizer.save(str(teacher / "tokenizer.json"))
+    for name in ("generation_config.json", "LICENSE"):
+        (teacher / name).write_text("{}")
+    (teacher / "lectern.json").write_text('{"eos_token_ids": [2, 0]}')
     config = {
         "paths": {"teacher": teacher, "work": work, "data": folder / "shared"},
         "run": {"seed": 3, "threads": 1, "chunk": 8},
@@ -213,6 +218,7 @@ def toy_tuning(folder: Path, length: int = 320) -> dict:
                 "headline": 0.05,
             },
         },
+        "export": {"name": "small", "context": 512},
         "stage4": {
             "base": "student",
             "rank": 4,
