@@ -71,31 +71,43 @@ def gradients(model: m1.Model, examples: list[Example], recompute_from: int) -> 
     return total, count
 
 
-@torch.no_grad()
-def evaluate(model: m1.Model, held_out: dict[str, list[Example]], recompute_from: int) -> dict:
-    """Held-out loss by task, and of the tasks that may be answered "none" the share of right first decisions.
+def decided(example: Example, logits: Tensor) -> tuple[bool, bool] | None:
+    """Whether "none" is right, and whether the model's first decision is; nothing where there is none to make.
 
     A decision is right where the token that leads into the right kind of answer has the higher logit of the two, at
-    the place where both part. `always_none`: the share that would be right if "none" were always said."""
-    losses, right, always, together = {}, {}, {}, []
+    the place where both part. `logits`: those of the answer's tokens, [answer tokens, V]."""
+    if not (branch := example.branch()):
+        return None
+    row = logits[branch[0] - example.prompt]
+    return example.says_none(), bool(row[branch[1]] > row[branch[2]])
+
+
+def share(found: list[bool]) -> float | None:
+    """How many of them hold."""
+    return round(sum(found) / len(found), 4) if found else None
+
+
+@torch.no_grad()
+def evaluate(model: m1.Model, held_out: dict[str, list[Example]], recompute_from: int) -> dict:
+    """Held-out loss a token, whole and by task; of the tasks that may be answered "none" the share of right first
+    decisions: of all, where a passage is right (`quote`), where "none" is, and what always "none" would reach."""
+    losses, decisions, together = {}, {}, [0.0, 0]
     for task, examples in held_out.items():
-        sums, count, good, none, asked = 0.0, 0, 0, 0, 0
+        sums, count, found = 0.0, 0, []
         for example in examples:
             logits = answer_logits(model, example, recompute_from)
             targets = example.ids[1:][example.mask[1:]]
-            each = F.cross_entropy(logits, targets, reduction="none")
-            sums, count = sums + each.sum().item(), count + len(each)
-            if branch := example.branch():
-                row = logits[branch[0] - example.prompt]
-                good += int(row[branch[1]] > row[branch[2]])
-                none += int(example.says_none())
-                asked += 1
-        losses[task] = round(sums / count, 4)
-        together.append((sums, count))
-        if asked:
-            right[task], always[task] = round(good / asked, 4), round(none / asked, 4)
-    whole = sum(s for s, _ in together) / sum(c for _, c in together)
-    return {"held_out_loss": round(whole, 4), "losses": losses, "right_decisions": right, "always_none": always}
+            sums, count = sums + F.cross_entropy(logits, targets, reduction="sum").item(), count + len(targets)
+            found += [each] if (each := decided(example, logits)) else []
+        losses[task], together = round(sums / count, 4), [together[0] + sums, together[1] + count]
+        if found:
+            decisions[task] = {
+                "all": share([right for _, right in found]),
+                "quote": share([right for none, right in found if not none]),
+                "none": share([right for none, right in found if none]),
+                "always_none": share([none for none, _ in found]),
+            }
+    return {"held_out_loss": round(together[0] / together[1], 4), "losses": losses, "right_decisions": decisions}
 
 
 def made_of(config: dict, base: str, examples: Examples) -> dict:

@@ -130,6 +130,17 @@ class Stage4(unittest.TestCase):
             self.assertEqual(found[-1]["losses"].keys(), tasks.Examples(config).held_out(1).keys())
             self.assertIn("fields", found[-1]["right_decisions"])
 
+    def test_a_decision_is_right_where_its_token_is_likelier(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            examples = tasks.Examples(toy_tuning(Path(folder)))
+        example = next(e for step in range(20) for e in examples.batch(4, step, 1) if e.task == "fields")
+        place, right, wrong = example.branch()
+        logits = torch.zeros(int(example.mask.sum()), examples.wording.tokenizer.get_vocab_size())
+        for token, is_right in ((right, True), (wrong, False)):
+            logits[place - example.prompt] = 0.0
+            logits[place - example.prompt, token] = 1.0
+            self.assertEqual(stage4.decided(example, logits), (example.says_none(), is_right))
+
     def test_a_merged_folder_is_the_base_with_its_adapter(self) -> None:
         with tempfile.TemporaryDirectory() as folder:
             config = toy_tuning(Path(folder))
