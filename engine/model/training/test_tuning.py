@@ -1,0 +1,174 @@
+"""What must hold of adapters and stage 4, at toy size: nothing changes at the start, merging is applying, a stop leaves
+no trace, only the answer is learnt."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import unittest
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+
+import lora
+import m1
+import merge
+import packed
+import stage4
+import tasks
+from toy import keep_signals, tiny
+from toy_tasks import toy_tuning
+
+KINDS = [m1.LIGHTNING, m1.SOFTMAX, m1.LIGHTNING]
+
+
+def model() -> m1.Model:
+    """A small random model."""
+    return m1.Model(tiny(KINDS), chunk=8).randomise(2)
+
+
+def stirred(adapters: dict[str, lora.Adapted]) -> None:
+    """Gives B values, as after training."""
+    generator = torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        for adapted in adapters.values():
+            adapted.lora_B.copy_(torch.randn(adapted.lora_B.shape, generator=generator) * 0.1)
+
+
+class Adapters(unittest.TestCase):
+    ids = torch.arange(40).reshape(2, 20)
+
+    def test_an_adapter_at_the_start_changes_nothing(self) -> None:
+        plain, adapted = model(), model()
+        adapters = lora.attach(adapted, 4, 8.0, 1)
+        self.assertEqual(len(adapters), 3 + 4 + 3)
+        self.assertIn("model.layers.1.self_attn.k_proj", adapters)
+        torch.testing.assert_close(adapted(self.ids), plain(self.ids), atol=0, rtol=0)
+
+    def test_merged_weights_are_the_applied_adapter(self) -> None:
+        adapted = model()
+        adapters = lora.attach(adapted, 4, 8.0, 1)
+        stirred(adapters)
+        applied = adapted(self.ids)
+        merged = lora.merge(adapted)
+        self.assertEqual(set(merged.state_dict()), set(model().state_dict()))
+        torch.testing.assert_close(merged(self.ids), applied, atol=2e-4, rtol=1e-4)
+        self.assertGreater((applied - model()(self.ids)).abs().max().item(), 0.01)
+
+    def test_only_adapters_have_gradients(self) -> None:
+        adapted = model()
+        adapters = lora.attach(adapted, 4, 8.0, 1)
+        stirred(adapters)
+        adapted(self.ids).sum().backward()
+        trained = {id(value) for value in lora.parameters(adapters).values()}
+        for value in adapted.parameters():
+            self.assertEqual(value.grad is not None, id(value) in trained)
+
+    def test_a_file_holds_what_was_trained(self) -> None:
+        one, two = model(), model()
+        adapters = lora.attach(one, 4, 8.0, 1)
+        stirred(adapters)
+        with tempfile.TemporaryDirectory() as folder:
+            size = lora.save(Path(folder), adapters, {"base_digest": "x"})
+            stored = load_file(Path(folder) / "adapter.safetensors")
+            about = json.loads((Path(folder) / "adapter.json").read_text())
+            lora.load(Path(folder), lora.attach(two, 4, 8.0, 9))
+        self.assertEqual((about["rank"], about["alpha"], about["bytes"]), (4, 8.0, size))
+        a = stored["model.layers.0.self_attn.qkv_proj.lora_A.weight"]
+        self.assertEqual((a.dtype, tuple(a.shape)), (torch.float16, (4, 24)))
+        torch.testing.assert_close(two(self.ids), one(self.ids), atol=2e-2, rtol=2e-2)
+
+
+class Stage4(unittest.TestCase):
+    def setUp(self) -> None:
+        keep_signals(self)
+
+    def weights(self, config: dict) -> dict:
+        return torch.load(config["paths"]["work"] / "stage4.pt", weights_only=True)
+
+    def test_a_run_that_stopped_goes_on_as_one_that_did_not(self) -> None:
+        with tempfile.TemporaryDirectory() as one, tempfile.TemporaryDirectory() as two:
+            config, other = toy_tuning(Path(one)), toy_tuning(Path(two))
+            stage4.train(config, None)
+            for steps in (2, None):
+                stage4.train(other, None, steps)
+            whole, parts = self.weights(config), self.weights(other)
+            self.assertEqual((whole["step"], whole["tokens"]), (parts["step"], parts["tokens"]))
+            for name, value in whole["weights"].items():
+                self.assertTrue(torch.equal(value, parts["weights"][name]), name)
+            files = [c["paths"]["work"] / "adapter" / "adapter.safetensors" for c in (config, other)]
+            self.assertEqual(files[0].read_bytes(), files[1].read_bytes())
+            about = json.loads((files[0].parent / "adapter.json").read_text())
+            self.assertEqual((about["prompt_version"], about["tokens"]), (0, whole["tokens"]))
+
+    def test_the_loss_is_that_of_the_answer_alone(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            config = toy_tuning(Path(folder))
+            examples = tasks.Examples(config)
+            small, _ = stage4.load_base(config)
+            batch = examples.batch(4, 0, 2)
+            sums, count = 0.0, 0
+            for e in batch:
+                logs = small(e.ids[None])[0].log_softmax(-1)
+                for place in range(e.prompt, len(e.ids)):
+                    sums, count = sums - logs[place - 1, e.ids[place]].item(), count + 1
+            adapters = lora.attach(small, 2, 2.0, 1)
+            loss, tokens = stage4.gradients(small, batch, 10**6)
+            self.assertEqual(tokens, count)
+            self.assertAlmostEqual(loss, sums / count, places=4)
+            self.assertTrue(any(a.lora_B.grad.abs().max() > 0 for a in adapters.values()))
+
+    def test_training_lowers_the_held_out_loss(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            config = toy_tuning(Path(folder))
+            config["stage4"] |= {"steps": 25, "evaluate_every": 100, "texts": 1, "rank": 8}
+            stage4.train(config, None)
+            lines = (config["paths"]["work"] / "stage4.jsonl").read_text().splitlines()
+            found = [record for record in map(json.loads, lines) if "held_out_loss" in record]
+            self.assertLess(found[-1]["held_out_loss"], found[0]["held_out_loss"])
+            self.assertEqual(found[-1]["losses"].keys(), tasks.Examples(config).held_out(1).keys())
+            self.assertIn("fields", found[-1]["right_decisions"])
+
+    def test_a_decision_is_right_where_its_token_is_likelier(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            examples = tasks.Examples(toy_tuning(Path(folder)))
+        example = next(e for step in range(20) for e in examples.batch(4, step, 1) if e.task == "fields")
+        place, right, wrong = example.branch()
+        logits = torch.zeros(int(example.mask.sum()), examples.wording.tokenizer.get_vocab_size())
+        for token, is_right in ((right, True), (wrong, False)):
+            logits[place - example.prompt] = 0.0
+            logits[place - example.prompt, token] = 1.0
+            self.assertEqual(stage4.decided(example, logits), (example.says_none(), is_right))
+
+    def test_a_merged_folder_is_the_base_with_its_adapter(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            config = toy_tuning(Path(folder))
+            config["stage4"] |= {"steps": 3, "evaluate_every": 100}
+            stage4.train(config, None)
+            work = config["paths"]["work"]
+            merged = packed.load(merge.merge(config, work / "adapter", work / "merged"))
+            tuned, _ = stage4.load_base(config)
+            lora.load(work / "adapter", lora.attach(tuned, 4, 8.0, 1))
+            ids = torch.arange(30)[None]
+            torch.testing.assert_close(merged(ids), tuned(ids), atol=2e-4, rtol=1e-4)
+            self.assertEqual(json.loads((work / "merged/lectern.json").read_text())["name"], "small-adapter")
+            said = json.loads((work / "adapter/adapter.json").read_text())
+            (work / "adapter/adapter.json").write_text(json.dumps(said | {"base_digest": "another"}))
+            with self.assertRaises(SystemExit):
+                merge.merge(config, work / "adapter", work / "merged")
+
+    def test_a_model_s_folder_can_be_the_base(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            config = toy_tuning(Path(folder))
+            _, of_student = stage4.load_base(config)
+            config["stage4"]["base"] = str(config["paths"]["work"] / "student")
+            found, digest = stage4.load_base(config)
+            self.assertEqual(digest, of_student)
+            self.assertEqual(
+                set(found.state_dict()), set(packed.load(config["paths"]["work"] / "student").state_dict())
+            )
+
+
+if __name__ == "__main__":
+    unittest.main()
