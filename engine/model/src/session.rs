@@ -169,8 +169,8 @@ impl Session {
 
     /// Generates from here on. `piece` gets the text as it comes; its `Break` stops.
     ///
-    /// What the grammar allows next is found out while the model computes: once a token is chosen, neither needs the
-    /// other.
+    /// What the grammar allows next is found out while the model computes, where a thread can be spared: once a token is
+    /// chosen, neither needs the other.
     ///
     /// # Errors
     /// `Empty` before anything was fed, `Stopped`, or those of model, tokenizer and constraint.
@@ -181,7 +181,7 @@ impl Session {
         constraint: Option<Constraint>,
         piece: &mut dyn FnMut(&str) -> ControlFlow<()>,
     ) -> Result<Generated, SessionError> {
-        self.generate_with(tokenizer, how, constraint, piece, true)
+        self.generate_with(tokenizer, how, constraint, piece, spare_thread())
     }
 
     /// The same with model and grammar taking turns: the twin [`Session::generate`] is held to.
@@ -262,6 +262,13 @@ impl Session {
     fn parts(&mut self) -> Parts<'_> {
         Parts { model: &self.model, state: &mut self.state, logits: &mut self.logits, lookup: self.lookup.as_deref() }
     }
+}
+
+/// Whether a grammar can be asked without taking a core from the model. Where the model's threads are two on two cores, a
+/// third was measured to cost what it saves.
+fn spare_thread() -> bool {
+    let threads = rayon::current_num_threads();
+    threads > 2 || std::thread::available_parallelism().is_ok_and(|cores| cores.get() > threads)
 }
 
 /// What to do next.
