@@ -99,6 +99,10 @@ fn fused(seed: f32) -> (f32, usize) {
     if let Some(simd) = pulp::x86::V3::try_new() {
         return pulp::Simd::vectorize(simd, || fused_with(simd, seed));
     }
+    #[cfg(target_arch = "aarch64")]
+    if let Some(simd) = pulp::aarch64::Neon::try_new() {
+        return pulp::Simd::vectorize(simd, || fused_with(simd, seed));
+    }
     fused_with(pulp::Scalar::new(), seed)
 }
 

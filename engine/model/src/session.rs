@@ -169,6 +169,9 @@ impl Session {
 
     /// Generates from here on. `piece` gets the text as it comes; its `Break` stops.
     ///
+    /// What the grammar allows next is found out while the model computes, where a thread can be spared: once a token is
+    /// chosen, neither needs the other.
+    ///
     /// # Errors
     /// `Empty` before anything was fed, `Stopped`, or those of model, tokenizer and constraint.
     pub fn generate(
@@ -177,6 +180,31 @@ impl Session {
         how: &Generation,
         constraint: Option<Constraint>,
         piece: &mut dyn FnMut(&str) -> ControlFlow<()>,
+    ) -> Result<Generated, SessionError> {
+        self.generate_with(tokenizer, how, constraint, piece, spare_thread())
+    }
+
+    /// The same with model and grammar taking turns: the twin [`Session::generate`] is held to.
+    ///
+    /// # Errors
+    /// As [`Session::generate`].
+    pub fn generate_in_turn(
+        &mut self,
+        tokenizer: &Tokenizer,
+        how: &Generation,
+        constraint: Option<Constraint>,
+        piece: &mut dyn FnMut(&str) -> ControlFlow<()>,
+    ) -> Result<Generated, SessionError> {
+        self.generate_with(tokenizer, how, constraint, piece, false)
+    }
+
+    fn generate_with(
+        &mut self,
+        tokenizer: &Tokenizer,
+        how: &Generation,
+        constraint: Option<Constraint>,
+        piece: &mut dyn FnMut(&str) -> ControlFlow<()>,
+        meanwhile: bool,
     ) -> Result<Generated, SessionError> {
         if self.logits.is_empty() {
             return Err(SessionError::Empty);
@@ -205,7 +233,11 @@ impl Session {
             if run.repeated {
                 break Stop::Repetition;
             }
-            ahead.take(&ids, &mut self.parts())?;
+            if meanwhile && run.goes_on(how) {
+                self.advance(&mut ahead, &ids, &mut run)?;
+            } else {
+                ahead.take(&ids, &mut self.parts())?;
+            }
         };
         ahead.settle(&mut self.parts())?;
         let rest = run.newly_shown(&[]);
@@ -215,9 +247,28 @@ impl Session {
         Ok(run.finish(stop, ahead.accepted))
     }
 
+    /// Brings logits and state after `ids`, and meanwhile finds out what the grammar says of the token after them.
+    fn advance(&mut self, ahead: &mut Ahead, ids: &[u32], run: &mut Run) -> Result<(), SessionError> {
+        let mut parts = self.parts();
+        let mut taken = Ok(());
+        // The model computes in the thread pool; this thread would only wait for it.
+        rayon::in_place_scope(|scope| {
+            scope.spawn(|_| taken = ahead.take(ids, &mut parts));
+            run.look_ahead();
+        });
+        taken
+    }
+
     fn parts(&mut self) -> Parts<'_> {
         Parts { model: &self.model, state: &mut self.state, logits: &mut self.logits, lookup: self.lookup.as_deref() }
     }
+}
+
+/// Whether a grammar can be asked without taking a core from the model. Where the model's threads are two on two cores, a
+/// third was measured to cost what it saves.
+fn spare_thread() -> bool {
+    let threads = rayon::current_num_threads();
+    threads > 2 || std::thread::available_parallelism().is_ok_and(|cores| cores.get() > threads)
 }
 
 /// What to do next.
@@ -226,10 +277,32 @@ enum Next {
     Stop(Stop),
 }
 
+/// What a grammar says of the next tokens. It depends on the tokens before them only, not on the model.
+enum Rule {
+    /// They can only be these, which the grammar has taken.
+    Forced(Vec<u32>),
+    /// One of these.
+    OneOf(Mask),
+    /// There are none.
+    End,
+}
+
+impl Rule {
+    fn next(constraint: &mut Constraint) -> Result<Rule, ConstraintError> {
+        let forced = constraint.forced();
+        if !forced.is_empty() {
+            return Ok(Rule::Forced(forced));
+        }
+        if constraint.is_complete() { Ok(Rule::End) } else { constraint.mask().map(Rule::OneOf) }
+    }
+}
+
 /// An answer in the making.
 struct Run {
     sampler: Sampler,
     constraint: Option<Constraint>,
+    /// What `constraint` says of the next tokens, where that is known already. A failure counts once it is asked for.
+    rule: Option<Result<Rule, ConstraintError>>,
     repetition: RepetitionStop,
     repeated: bool,
     decoder: Decoder,
@@ -247,6 +320,7 @@ impl Run {
         Self {
             sampler: Sampler::new(how.sampling),
             constraint,
+            rule: None,
             repetition: how.repetition,
             repeated: false,
             decoder: Decoder::default(),
@@ -263,22 +337,30 @@ impl Run {
         if self.ids.len() >= how.max_tokens { Some(Stop::MaxTokens) } else { (room == 0).then_some(Stop::ContextFull) }
     }
 
+    /// Whether there will be a token after those written, and a grammar has something to say of it.
+    fn goes_on(&self, how: &Generation) -> bool {
+        self.constraint.is_some() && self.ids.len() < how.max_tokens
+    }
+
+    /// Asks the grammar for what comes next, unless that is known.
+    fn look_ahead(&mut self) {
+        if self.rule.is_none() {
+            self.rule = self.constraint.as_mut().map(Rule::next);
+        }
+    }
+
     /// The next tokens: what the grammar forces, else one that is chosen.
     fn next(&mut self, tokenizer: &Tokenizer, how: &Generation, logits: &[f32]) -> Result<Next, SessionError> {
         if let Some(close) = self.closing_thought(tokenizer, how)? {
             return Ok(Next::Tokens(close));
         }
-        let mut mask: Option<Mask> = None;
-        if let Some(constraint) = &mut self.constraint {
-            let forced = constraint.forced();
-            if !forced.is_empty() {
-                return Ok(Next::Tokens(forced));
-            }
-            if constraint.is_complete() {
-                return Ok(Next::Stop(Stop::EndOfTurn));
-            }
-            mask = Some(constraint.mask()?);
-        }
+        self.look_ahead();
+        let mask = match self.rule.take().transpose()? {
+            Some(Rule::Forced(forced)) => return Ok(Next::Tokens(forced)),
+            Some(Rule::End) => return Ok(Next::Stop(Stop::EndOfTurn)),
+            Some(Rule::OneOf(mask)) => Some(mask),
+            None => None,
+        };
         let vocab = tokenizer.vocab_len() as u32;
         let eos = tokenizer.eos_ids();
         let constrained = mask.is_some();
@@ -336,7 +418,8 @@ impl Run {
     }
 
     fn complete(&self) -> bool {
-        self.constraint.as_ref().is_some_and(Constraint::is_complete)
+        // Forced tokens that are known but not written yet may be the last ones.
+        self.rule.is_none() && self.constraint.as_ref().is_some_and(Constraint::is_complete)
     }
 
     fn finish(mut self, stop: Stop, speculated: usize) -> Generated {

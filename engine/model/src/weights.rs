@@ -27,6 +27,10 @@ pub(crate) const INDEX: &str = "model.safetensors.index.json";
 const DERIVED: [&str; 4] = ["slope_rate", "query_decay", "key_decay", "diagonal_decay"];
 /// Weights up to this many bytes are hashed whole; of larger ones, samples.
 const HASHED_WHOLE: usize = 4 << 30;
+const HASHED_AT_ONCE: usize = 1 << 20;
+/// How far around a page that is read others are mapped: the largest pieces of Linux's file cache.
+#[cfg(unix)]
+const READ_AROUND: usize = 2 << 20;
 const SAMPLE: usize = 64 << 10;
 const SAMPLE_EVERY: usize = 16 << 20;
 
@@ -110,7 +114,8 @@ pub(crate) struct Stored<'a> {
 }
 
 impl Stored<'_> {
-    /// A matrix in few bits, if it is written so: used where it lies, or taken over from another format's blocks.
+    /// A matrix in few bits, if it is written so: used where it lies, or taken over from another format's blocks, whose
+    /// pages are then let go.
     pub(crate) fn packed(&self, [outputs, inputs]: [usize; 2]) -> Result<Option<Packed>, LoadError> {
         match self.encoding {
             Encoding::Packed => {
@@ -122,18 +127,21 @@ impl Stored<'_> {
                 Ok(bits.zip(range).and_then(|(bits, range)| Packed::mapped(bits, outputs, inputs, self.map, range)))
             }
             Encoding::Blocks(kind) if self.shape == [outputs, inputs] => {
-                Ok(blocks::pack(kind, self.bytes, outputs, inputs)?)
+                let packed = blocks::pack(kind, self.bytes, outputs, inputs)?;
+                release(self.map, self.bytes);
+                Ok(packed)
             }
             _ => Ok(None),
         }
     }
 
-    /// Its values in f32; `None` where they are in few bits or in a type that no weight has.
+    /// A copy of its values in f32, for which its pages are let go; `None` where they are in few bits or in a type that
+    /// no weight has.
     pub(crate) fn widened(&self) -> Option<Vec<f32>> {
-        match self.encoding {
-            Encoding::Float(dtype) => Some(widen(dtype, self.bytes)),
-            _ => None,
-        }
+        let Encoding::Float(dtype) = self.encoding else { return None };
+        let values = widen(dtype, self.bytes);
+        release(self.map, self.bytes);
+        Some(values)
     }
 }
 
@@ -193,7 +201,10 @@ impl WeightFiles {
         for shard in &self.shards {
             hasher.update(&(shard.map.len() as u64).to_le_bytes());
             if whole {
-                hasher.update(&shard.map[..]);
+                for piece in shard.map.chunks(HASHED_AT_ONCE) {
+                    hasher.update(piece);
+                    release(&shard.map, piece);
+                }
             } else {
                 for piece in shard.map.chunks(SAMPLE_EVERY) {
                     hasher.update(&piece[..SAMPLE.min(piece.len())]);
@@ -435,6 +446,25 @@ pub fn scheme_of(name: &str, shape: &[usize], scheme: Scheme) -> Option<Scheme> 
     let decides = name.ends_with("block_sparse_moe.gate.weight") || name.ends_with("coefficient.weight");
     let named = ["model.embed_tokens.weight", "lm_head.weight"].contains(&name);
     (Packed::fits(inputs) && !decides).then_some(if named { Scheme::Q8_0 } else { scheme })
+}
+
+/// Lets the pages of `part` of a map go from this process: what was copied from them would be there twice. Who reads
+/// them again gets them from the file, or from the system's cache of it.
+///
+/// A page that is read brings its neighbours with it, those of parts already let go among them, so these go as well.
+fn release(map: &Mmap, part: &[u8]) {
+    #[cfg(unix)]
+    if let Some(from) = (part.as_ptr() as usize).checked_sub(map.as_ptr() as usize) {
+        let end = (from + part.len() + READ_AROUND).min(map.len());
+        let from = from.saturating_sub(READ_AROUND).min(end);
+        // SAFETY: the range lies in the map, which is shared, read-only and of a file: a page that is let go comes back
+        // with the same bytes, as any page does that the system took.
+        #[expect(unsafe_code, reason = "for private or changed pages this advice would lose what they hold")]
+        // It is advice: where the system takes none, more memory is used and nothing else.
+        let _ = unsafe { map.unchecked_advise_range(memmap2::UncheckedAdvice::DontNeed, from, end - from) };
+    }
+    #[cfg(not(unix))]
+    let _ = (map, part);
 }
 
 /// Little-endian bytes to f32.

@@ -46,6 +46,20 @@ proptest! {
         close(&multiply(&x, &packed), &multiply_naive(&x, &packed));
     }
 
+    /// To the last bit: drafts rest on it, and a single row has an inner loop of its own.
+    #[test]
+    fn a_row_by_itself_is_the_row_among_others(
+        rows in 1usize..70, outputs in 1usize..70, groups in 1usize..9, seed in any::<u64>(), scheme in 0usize..3,
+    ) {
+        let inputs = groups * 32;
+        let packed = Packed::quantize(&values(outputs * inputs, seed), inputs, SCHEMES[scheme]);
+        let x = Activations::quantize(&values(rows * inputs, seed ^ 1), inputs);
+        let together = multiply(&x, &packed);
+        for (t, row) in together.chunks_exact(outputs).enumerate() {
+            prop_assert_eq!(&multiply(&x.gather(&[t]), &packed), row);
+        }
+    }
+
     #[test]
     fn experts_are_those_of_the_widened_weights(
         tokens in 1usize..90, count in 1usize..6, width in 1usize..4, inner in 1usize..5, seed in any::<u64>(),

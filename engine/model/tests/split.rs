@@ -3,7 +3,7 @@
 mod golden;
 
 use golden::{CASES, Golden, assert_close, assert_logits, linear_state, tolerances};
-use lectern_model::attention::lightning::{self, Decay, Fused};
+use lectern_model::attention::lightning::{self, Decay, FixedDecay, Fused};
 use lectern_model::attention::softmax::{self, Heads};
 use lectern_model::model::{ModelOptions, Want};
 use lectern_model::state::{KV_BLOCK, KvCache, KvPrecision};
@@ -23,15 +23,15 @@ fn noise(count: usize, seed: u64) -> Vec<f32> {
 }
 
 fn hold_lightning(tokens: usize, heads: usize, dim: usize, block: usize, layer: usize, layers: usize, seed: u64) {
-    let decay = Decay::new(heads, layer, layers, block);
+    let decay = FixedDecay::new(heads, layer, layers, block);
     let values = noise(tokens * heads * 3 * dim, seed);
     let fused = Fused::new(&values, heads, dim);
     let start = noise(heads * dim * dim, seed + 1);
     let mut expected_state = start.clone();
-    let expected = lightning::naive(fused, &decay, &mut expected_state);
+    let expected = lightning::naive(fused, Decay::Fixed(&decay), &mut expected_state);
     for (name, attend) in [("chunked", lightning::chunked as fn(_, _, &mut [f32]) -> _), ("step", lightning::step)] {
         let mut state = start.clone();
-        let found = attend(fused, &decay, &mut state);
+        let found = attend(fused, Decay::Fixed(&decay), &mut state);
         let what = format!("{name}, T={tokens} H={heads} D={dim} B={block} layer {layer}/{layers}");
         assert_close(&format!("output of {what}"), &found, &expected, tolerances::TWINS);
         assert_close(&format!("state of {what}"), &state, &expected_state, tolerances::TWINS);
@@ -114,15 +114,16 @@ proptest! {
     fn lightning_in_two_parts_is_lightning_in_one(
         first in 1usize..150, second in 1usize..150, heads in 1usize..8, dim in 1usize..20, seed: u32,
     ) {
-        let decay = Decay::new(heads, 1, 5, lightning::BLOCK);
+        let decay = FixedDecay::new(heads, 1, 5, lightning::BLOCK);
+        let decay = Decay::Fixed(&decay);
         let values = noise((first + second) * heads * 3 * dim, u64::from(seed));
         let start = noise(heads * dim * dim, u64::from(seed) + 1);
         let mut whole_state = start.clone();
-        let whole = lightning::chunked(Fused::new(&values, heads, dim), &decay, &mut whole_state);
+        let whole = lightning::chunked(Fused::new(&values, heads, dim), decay, &mut whole_state);
         let (left, right) = values.split_at(first * heads * 3 * dim);
         let mut state = start;
-        let mut parts = lightning::chunked(Fused::new(left, heads, dim), &decay, &mut state);
-        parts.extend(lightning::chunked(Fused::new(right, heads, dim), &decay, &mut state));
+        let mut parts = lightning::chunked(Fused::new(left, heads, dim), decay, &mut state);
+        parts.extend(lightning::chunked(Fused::new(right, heads, dim), decay, &mut state));
         assert_close("output", &parts, &whole, tolerances::TWINS);
         assert_close("state", &state, &whole_state, tolerances::TWINS);
     }

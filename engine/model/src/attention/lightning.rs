@@ -1,7 +1,10 @@
-//! Lightning attention: linear attention with one constant decay per head and a state of fixed size (spec 1.3).
+//! Lightning attention: linear attention with a scalar decay per head and a state of fixed size (spec 1.3, 3.1).
 //!
-//! `S_t = lambda S_{t-1} + k_t v_t^T`, `o_t = q_t^T S_t`, with `lambda = exp(-s_h f_l)`. Three ways compute the same:
-//! [`naive`] token by token as written, [`chunked`] with matrix products over blocks, [`step`] for few tokens.
+//! `S_t = lambda S_{t-1} + k_t v_t^T`, `o_t = q_t^T S_t`, with `lambda = exp(-s_h f_l)`, or another one for each token.
+//! Three ways compute the same: [`naive`] token by token as written, [`chunked`] with matrix products over blocks,
+//! [`step`] for few tokens.
+
+mod decay;
 
 use candle_core::{Result, Tensor};
 use rayon::prelude::*;
@@ -10,66 +13,14 @@ use crate::layers::kernels::{map, sigmoid, silu, vectorized};
 use crate::layers::strips::{Fill, Sizes, View, product};
 use crate::layers::{FEW_ROWS, Linear, RmsNorm, modify, multiply_activated, with_values};
 use crate::state::LinearState;
+use decay::Fading;
+pub use decay::{Decay, FixedDecay, TokenDecay, layer_factor, slopes};
 
 /// Tokens of a block. Any size gives the same result; this one keeps the work inside a block below the projections.
 pub const BLOCK: usize = 64;
 /// Tokens up to which going token by token beats blocks; not fewer than speculation feeds ([`FEW_ROWS`]).
 const FEW_TOKENS: usize = 8;
 const _: () = assert!(FEW_ROWS <= FEW_TOKENS);
-
-/// ALiBi slopes `s_h` of H heads: `2^(-8h/H)` for a power of two, else those of the next lower power followed by
-/// every second slope of the next higher one (spec 1.3, step 3).
-#[must_use]
-pub fn slopes(heads: usize) -> Vec<f64> {
-    if heads.is_power_of_two() {
-        return (1..=heads).map(|h| (-8.0 * h as f64 / heads as f64).exp2()).collect();
-    }
-    let higher = heads.next_power_of_two();
-    let lower = higher / 2;
-    let mut all = slopes(lower);
-    all.extend(slopes(higher).into_iter().step_by(2).take(heads - lower));
-    all
-}
-
-/// Layer factor `f_l = 1 - l/(L-1) + 1e-5`, counted over all layers; `1 + 1e-5` for a single layer.
-#[must_use]
-pub fn layer_factor(layer: usize, layers: usize) -> f64 {
-    if layers <= 1 { 1.0 + 1e-5 } else { 1.0 - layer as f64 / (layers - 1) as f64 + 1e-5 }
-}
-
-/// Powers of each head's decay.
-///
-/// The mask inside a block is `lambda^(i-j)`, read from here by difference. It is never made as
-/// `exp(-g i) * exp(+g j)`: at layer 0, head 1 and 256 tokens the second factor overflows f32.
-#[derive(Clone, Debug)]
-pub struct Decay {
-    powers: Vec<Vec<f32>>,
-    block: usize,
-}
-
-impl Decay {
-    /// Decay of layer `layer` of `layers`, for blocks of at most `block` tokens.
-    #[must_use]
-    pub fn new(heads: usize, layer: usize, layers: usize, block: usize) -> Decay {
-        let factor = layer_factor(layer, layers);
-        let powers = slopes(heads)
-            .into_iter()
-            .map(|slope| (0..=block).map(|n| (-slope * factor * n as f64).exp() as f32).collect())
-            .collect();
-        Decay { powers, block }
-    }
-
-    /// Number of heads.
-    #[must_use]
-    pub fn heads(&self) -> usize {
-        self.powers.len()
-    }
-
-    /// `lambda^0 ..= lambda^block` of a head.
-    fn of(&self, head: usize) -> &[f32] {
-        &self.powers[head]
-    }
-}
 
 /// Fused queries, keys and values of T tokens after their activation: `[T, H, 3, D]`, so that the row of a token
 /// holds `q_h | k_h | v_h` head by head (not all queries first).
@@ -108,13 +59,13 @@ impl<'a> Fused<'a> {
 ///
 /// `state`: `[H, Dk, Dv]`, updated; the result is `[T, H, D]`.
 #[must_use]
-pub fn naive(fused: Fused<'_>, decay: &Decay, state: &mut [f32]) -> Vec<f32> {
+pub fn naive(fused: Fused<'_>, decay: Decay<'_>, state: &mut [f32]) -> Vec<f32> {
     let (heads, dim) = (fused.heads, fused.dim);
     let mut out = vec![0f32; fused.tokens() * heads * dim];
     for t in 0..fused.tokens() {
         for h in 0..heads {
             let (q, k, v) = fused.at(t, h);
-            let lambda = decay.of(h)[1];
+            let lambda = decay.factor(t, h);
             for i in 0..dim {
                 for j in 0..dim {
                     let s = &mut state[(h * dim + i) * dim + j];
@@ -131,19 +82,19 @@ pub fn naive(fused: Fused<'_>, decay: &Decay, state: &mut [f32]) -> Vec<f32> {
 ///
 /// `state`: `[H, Dk, Dv]`, updated; the result is `[T, H, D]`.
 #[must_use]
-pub fn step(fused: Fused<'_>, decay: &Decay, state: &mut [f32]) -> Vec<f32> {
+pub fn step(fused: Fused<'_>, decay: Decay<'_>, state: &mut [f32]) -> Vec<f32> {
     let (heads, dim, tokens) = (fused.heads, fused.dim, fused.tokens());
     let per_head: Vec<Vec<f32>> = state
         .par_chunks_exact_mut(dim * dim)
         .enumerate()
         .map(|(h, state)| {
-            let lambda = decay.of(h)[1];
             let mut out = vec![0f32; tokens * dim];
             vectorized(
                 #[inline(always)]
                 || {
                     for (t, out) in out.chunks_exact_mut(dim).enumerate() {
                         let (q, k, v) = fused.at(t, h);
+                        let lambda = decay.factor(t, h);
                         for ((row, &k), &q) in state.chunks_exact_mut(dim).zip(k).zip(q) {
                             for ((s, &v), out) in row.iter_mut().zip(v).zip(out.iter_mut()) {
                                 *s = lambda * *s + k * v;
@@ -163,17 +114,17 @@ pub fn step(fused: Fused<'_>, decay: &Decay, state: &mut [f32]) -> Vec<f32> {
 ///
 /// `state`: `[H, Dk, Dv]`, updated; the result is `[T, H, D]`.
 #[must_use]
-pub fn chunked(fused: Fused<'_>, decay: &Decay, state: &mut [f32]) -> Vec<f32> {
+pub fn chunked(fused: Fused<'_>, decay: Decay<'_>, state: &mut [f32]) -> Vec<f32> {
     let (heads, dim, tokens) = (fused.heads, fused.dim, fused.tokens());
     let per_head: Vec<Vec<f32>> = state
         .par_chunks_exact_mut(dim * dim)
         .enumerate()
         .map(|(h, state)| {
             let mut out = vec![0f32; tokens * dim];
-            for start in (0..tokens).step_by(decay.block) {
-                let size = decay.block.min(tokens - start);
+            for start in (0..tokens).step_by(decay.block()) {
+                let size = decay.block().min(tokens - start);
                 let out = &mut out[start * dim..(start + size) * dim];
-                one_block(fused, h, start, size, decay.of(h), state, out);
+                one_block(fused, h, start, size, &decay.over(h, start, size), state, out);
             }
             out
         })
@@ -181,13 +132,13 @@ pub fn chunked(fused: Fused<'_>, decay: &Decay, state: &mut [f32]) -> Vec<f32> {
     interleave(&per_head, tokens, heads, dim)
 }
 
-/// One head over tokens `start..start + size`; `powers[n] = lambda^n`. Adds `[size, D]` to `out`, which holds zeros.
+/// One head over tokens `start..start + size`. Adds `[size, D]` to `out`, which holds zeros.
 fn one_block(
     fused: Fused<'_>,
     head: usize,
     start: usize,
     size: usize,
-    powers: &[f32],
+    fading: &Fading<'_>,
     state: &mut [f32],
     out: &mut [f32],
 ) {
@@ -200,8 +151,9 @@ fn one_block(
         let (query, key, value) = fused.at(start + i, head);
         q.extend_from_slice(query);
         v.extend_from_slice(value);
-        q_decayed.extend(query.iter().map(|x| x * powers[i + 1]));
-        k_decayed.extend(key.iter().map(|x| x * powers[size - 1 - i]));
+        let (of_state, until_end) = (fading.of_state(i), fading.between(i, size - 1));
+        q_decayed.extend(query.iter().map(|x| x * of_state));
+        k_decayed.extend(key.iter().map(|x| x * until_end));
         key.iter().enumerate().for_each(|(d, x)| keys[d * size + i] = *x);
     }
     let [q, v, q_decayed, k_decayed] = gathered.each_ref().map(|values| View::of_rows(values, dim));
@@ -209,16 +161,15 @@ fn one_block(
     product(q, View::of_rows(&keys, size), within, &mut scores, size, Fill::Replace);
     for (i, row) in scores.chunks_exact_mut(size).enumerate() {
         let (seen, hidden) = row.split_at_mut(i + 1);
-        for (score, power) in seen.iter_mut().zip(powers[..=i].iter().rev()) {
-            *score *= power;
-        }
+        fading.fade(i, seen);
         hidden.fill(0.0);
     }
     let to_values = Sizes { rows: size, inner: size, columns: dim };
     product(View::of_rows(&scores, size), v, to_values, out, dim, Fill::Add);
     let before = Sizes { rows: size, inner: dim, columns: dim };
     product(q_decayed, View::of_rows(state, dim), before, out, dim, Fill::Add);
-    state.iter_mut().for_each(|s| *s *= powers[size]);
+    let left = fading.of_state(size - 1);
+    state.iter_mut().for_each(|s| *s *= left);
     let update = Sizes { rows: dim, inner: size, columns: dim };
     product(k_decayed.turned(), v, update, state, dim, Fill::Add);
 }
@@ -241,7 +192,7 @@ pub struct LightningAttention {
     output_gate: Linear,
     norm: RmsNorm,
     out_proj: Linear,
-    decay: Decay,
+    decay: FixedDecay,
     dim: usize,
 }
 
@@ -253,7 +204,7 @@ impl LightningAttention {
         output_gate: Linear,
         norm: RmsNorm,
         out_proj: Linear,
-        decay: Decay,
+        decay: FixedDecay,
         dim: usize,
     ) -> LightningAttention {
         LightningAttention { qkv_proj, output_gate, norm, out_proj, decay, dim }
@@ -272,7 +223,7 @@ impl LightningAttention {
         let attended = with_values(&fused, |values| {
             let fused = Fused::new(values, heads, self.dim);
             let attend = if tokens <= FEW_TOKENS { step } else { chunked };
-            attend(fused, &self.decay, state.values_mut())
+            attend(fused, Decay::Fixed(&self.decay), state.values_mut())
         })?;
         let normed = self.norm.forward(&Tensor::from_vec(attended, (tokens, heads * self.dim), x.device())?)?;
         let gate = self.output_gate.forward_sharing(x, &mut rounded)?;

@@ -2,7 +2,8 @@
 //!
 //! The program is built for the oldest x86-64, so each hot loop runs inside [`vectorized`], which compiles it a
 //! second time for AVX2 and picks at run time. The closure given to it, and functions called from there, must be
-//! `#[inline(always)]`: what the compiler leaves as a function of its own is compiled for the oldest processor.
+//! `#[inline(always)]`: what the compiler leaves as a function of its own is compiled for the oldest processor. Every
+//! 64-bit ARM has NEON, so there is nothing to pick there.
 
 use rayon::prelude::*;
 
@@ -28,6 +29,10 @@ pub(crate) fn vectorized<R>(body: impl FnOnce() -> R) -> R {
 pub(crate) fn with_instructions<W: pulp::WithSimd>(body: W) -> W::Output {
     #[cfg(target_arch = "x86_64")]
     if let Some(simd) = pulp::x86::V3::try_new() {
+        return pulp::Simd::vectorize(simd, body);
+    }
+    #[cfg(target_arch = "aarch64")]
+    if let Some(simd) = pulp::aarch64::Neon::try_new() {
         return pulp::Simd::vectorize(simd, body);
     }
     body.with_simd(pulp::Scalar128b)

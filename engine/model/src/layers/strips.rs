@@ -91,10 +91,12 @@ impl WithSimd for Product<'_> {
     fn with_simd<S: Simd>(mut self, simd: S) {
         let whole = self.sizes.columns - self.sizes.columns % STRIP;
         for column in (0..whole).step_by(STRIP) {
-            // Registers decide how many rows fit: of 16 with AVX2, 12 hold sums; of 32 with AVX-512, 12 are enough.
+            // Registers decide how many rows fit: of 16 with AVX2, 12 hold sums; of 32 with AVX-512, 12 are enough; of 32
+            // with NEON, 24 do.
             match S::F32_LANES {
                 16 => self.strip::<S, 1, 12, 4>(simd, column),
                 8 => self.strip::<S, 2, 6, 3>(simd, column),
+                4 if cfg!(target_arch = "aarch64") => self.strip::<S, 4, 6, 3>(simd, column),
                 4 => self.strip::<S, 4, 3, 2>(simd, column),
                 _ => self.rest(column, column + STRIP),
             }

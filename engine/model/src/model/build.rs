@@ -2,7 +2,7 @@
 
 use super::Inner;
 use crate::attention::Attention;
-use crate::attention::lightning::{self, Decay, LightningAttention};
+use crate::attention::lightning::{self, FixedDecay, LightningAttention};
 use crate::attention::softmax::{Heads, SoftmaxAttention};
 use crate::block::Block;
 use crate::config::{AttentionKind, Config};
@@ -74,7 +74,7 @@ fn lightning(config: &Config, layer: usize, ledger: &mut Ledger<'_>) -> Result<L
         linear(ledger, &format!("{at}.output_gate.weight"), wide, hidden)?,
         norm(ledger, &format!("{at}.norm.weight"), wide, config.linear_norm_eps)?,
         linear(ledger, &format!("{at}.out_proj.weight"), hidden, wide)?,
-        Decay::new(config.num_attention_heads, layer, config.num_hidden_layers(), lightning::BLOCK),
+        FixedDecay::new(config.num_attention_heads, layer, config.num_hidden_layers(), lightning::BLOCK),
         config.head_dim,
     ))
 }

@@ -5,11 +5,13 @@ use candle_core::quantized::{GgmlDType, ggml_file::qtensor_from_ggml};
 use candle_core::{Device, Result};
 use half::f16;
 
-use super::GROUP;
 use super::pack::{Bits, Group, Packed, Scheme};
+use super::{GROUP, PANEL};
 
 /// Inputs of a K-type block.
 const SUPER: usize = 256;
+/// Outputs that are quantised anew at once.
+const BAND: usize = 64 * PANEL;
 
 /// Bytes of `count` values of a type; `None` where they fill no whole number of blocks.
 pub(crate) fn bytes_of(kind: GgmlDType, count: usize) -> Option<usize> {
@@ -41,12 +43,19 @@ pub(crate) fn pack(kind: GgmlDType, bytes: &[u8], outputs: usize, inputs: usize)
         GgmlDType::Q4_1 => q4_1,
         GgmlDType::Q4K if inputs.is_multiple_of(SUPER) => q4_k,
         GgmlDType::Q4K => return Ok(None),
-        _ => {
-            let wide = widen(kind, bytes, &[outputs, inputs])?;
-            return Ok(Some(Packed::quantize(&wide, inputs, Scheme::Q8_0)));
-        }
+        _ => return anew(kind, bytes, outputs, inputs, row),
     };
     Ok(Some(Packed::from_groups(bits_of(kind), outputs, inputs, |n, g| group(&bytes[n * row..(n + 1) * row], g))))
+}
+
+/// A matrix quantised anew with eight bits, band by band: a large table in f32 would weigh several times its file.
+fn anew(kind: GgmlDType, bytes: &[u8], outputs: usize, inputs: usize, row: usize) -> Result<Option<Packed>> {
+    let mut packed = Vec::new();
+    for band in bytes.chunks((BAND * row).max(1)) {
+        let wide = widen(kind, band, &[band.len() / row, inputs])?;
+        packed.extend_from_slice(Packed::quantize(&wide, inputs, Scheme::Q8_0).bytes());
+    }
+    Ok(Packed::owned(Bits::Eight, outputs, inputs, packed))
 }
 
 /// The values of blocks, by the numeric library.

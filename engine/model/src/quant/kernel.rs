@@ -5,6 +5,8 @@
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 #[cfg(target_arch = "x86_64")]
 mod vnni;
 
@@ -23,11 +25,13 @@ pub enum Kernel {
     Avx2,
     /// Sixteen outputs at once with four-way dot products (x86-64 with AVX-512 VNNI).
     Avx512Vnni,
+    /// Four outputs at once with four-way dot products (ARM from version 8.2 on).
+    NeonDot,
 }
 
 impl Kernel {
     /// The fastest kernel of this processor that agrees with the portable one on a small product, tried once. The
-    /// environment variable `LECTERN_KERNEL` (`portable`, `avx2`, `avx512vnni`) may ask for a slower one.
+    /// environment variable `LECTERN_KERNEL` (`portable`, `avx2`, `avx512vnni`, `neondot`) may ask for a slower one.
     #[must_use]
     pub fn best() -> Kernel {
         static BEST: OnceLock<Kernel> = OnceLock::new();
@@ -41,8 +45,8 @@ impl Kernel {
 
     /// All kernels, the fastest first.
     #[must_use]
-    pub fn all() -> [Kernel; 3] {
-        [Kernel::Avx512Vnni, Kernel::Avx2, Kernel::Portable]
+    pub fn all() -> [Kernel; 4] {
+        [Kernel::Avx512Vnni, Kernel::Avx2, Kernel::NeonDot, Kernel::Portable]
     }
 
     /// Name for people and for `LECTERN_KERNEL`.
@@ -52,6 +56,7 @@ impl Kernel {
             Kernel::Portable => "portable",
             Kernel::Avx2 => "avx2",
             Kernel::Avx512Vnni => "avx512vnni",
+            Kernel::NeonDot => "neondot",
         }
     }
 
@@ -66,6 +71,10 @@ impl Kernel {
             Kernel::Avx512Vnni => vnni::available(),
             #[cfg(not(target_arch = "x86_64"))]
             Kernel::Avx2 | Kernel::Avx512Vnni => false,
+            #[cfg(target_arch = "aarch64")]
+            Kernel::NeonDot => neon::available(),
+            #[cfg(not(target_arch = "aarch64"))]
+            Kernel::NeonDot => false,
         }
     }
 
@@ -77,14 +86,17 @@ impl Kernel {
         let weight: Vec<f32> = (0..PANEL * inputs).map(value).collect();
         let x: Vec<f32> = (0..rows * inputs).map(|i| value(i + 77_777)).collect();
         let x = Activations::quantize(&x, inputs);
+        let single = x.gather(&[3]);
         [Scheme::Q8_0, Scheme::Q4K].into_iter().all(|scheme| {
             let packed = Packed::quantize(&weight, inputs, scheme);
-            let run = |kernel: Kernel| {
-                let mut out = vec![0f32; rows * PANEL];
+            let run = |kernel: Kernel, x: &Activations| {
+                let mut out = vec![0f32; x.rows() * PANEL];
                 x.tiles().for_each(|tile| kernel.panel(packed.bits(), packed.panel(0), tile, &mut out));
                 out
             };
-            run(self).iter().zip(run(Kernel::Portable)).all(|(a, b)| (a - b).abs() < 1e-4)
+            // A single row may have an inner loop of its own.
+            let agree = |x| run(self, x).iter().zip(run(Kernel::Portable, x)).all(|(a, b)| (a - b).abs() < 1e-4);
+            agree(&x) && agree(&single)
         })
     }
 
@@ -110,6 +122,10 @@ impl Kernel {
             // SAFETY: as above.
             #[expect(unsafe_code, reason = "calls a function compiled for instructions that were found at run time")]
             Kernel::Avx512Vnni if vnni::available() => unsafe { vnni::panel(bits, panel, tile, out) },
+            #[cfg(target_arch = "aarch64")]
+            // SAFETY: as above.
+            #[expect(unsafe_code, reason = "calls a function compiled for instructions that were found at run time")]
+            Kernel::NeonDot if neon::available() => unsafe { neon::panel(bits, panel, tile, out) },
             _ => portable(bits, panel, tile, out),
         }
     }

@@ -165,11 +165,22 @@ impl Packed {
         Packed { bits, outputs, inputs, bytes: Bytes::Owned(Arc::new(bytes)) }
     }
 
+    /// A matrix of blocks that are made already. `None` where `bytes` is not as long as such a matrix.
+    pub(super) fn owned(bits: Bits, outputs: usize, inputs: usize, bytes: Vec<u8>) -> Option<Packed> {
+        let fits = Self::fits(inputs) && Some(bytes.len()) == Self::long(bits, outputs, inputs);
+        fits.then(|| Packed { bits, outputs, inputs, bytes: Bytes::Owned(Arc::new(bytes)) })
+    }
+
+    /// Bytes of all blocks.
+    fn long(bits: Bits, outputs: usize, inputs: usize) -> Option<usize> {
+        outputs.div_ceil(PANEL).checked_mul(inputs / GROUP)?.checked_mul(bits.block())
+    }
+
     /// A matrix whose blocks lie in a mapped file. `None` where `range` is not as long as such a matrix.
     #[must_use]
     pub fn mapped(bits: Bits, outputs: usize, inputs: usize, map: &Arc<Mmap>, range: Range<usize>) -> Option<Packed> {
-        let long = outputs.div_ceil(PANEL).checked_mul(inputs / GROUP)?.checked_mul(bits.block())?;
-        let fits = Self::fits(inputs) && range.len() == long && range.end <= map.len();
+        let fits =
+            Self::fits(inputs) && Some(range.len()) == Self::long(bits, outputs, inputs) && range.end <= map.len();
         fits.then(|| Packed { bits, outputs, inputs, bytes: Bytes::Mapped(Arc::clone(map), range) })
     }
 

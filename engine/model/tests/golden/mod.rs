@@ -1,6 +1,7 @@
 //! The committed golden cases: tiny models with the activations a reference computed (tests/golden/README.md).
 #![allow(dead_code, reason = "each test binary uses a part")]
 
+pub(crate) mod gguf;
 pub(crate) mod random;
 pub(crate) mod tolerances;
 

@@ -26,6 +26,10 @@ pub(super) fn available() -> bool {
 /// The processor has AVX2, FMA and F16C; the sizes are those that `Kernel::panel` checks.
 #[target_feature(enable = "avx2,fma,f16c")]
 pub(super) unsafe fn panel(bits: Bits, panel: &[u8], tile: Tile<'_>, out: &mut [f32]) {
+    if (bits, tile.rows) == (Bits::Four, 1) {
+        // SAFETY: as promised by the caller.
+        return unsafe { four_single(panel, tile, out) };
+    }
     for (g, block) in panel.chunks_exact(bits.block()).enumerate() {
         for half in 0..2 {
             // SAFETY: `block` is one block, `half` is 0 or 1, and `g` is a group of the tile (sizes checked above).
@@ -97,6 +101,74 @@ unsafe fn four(block: &[u8], half: usize, tile: Tile<'_>, g: usize, out: &mut [f
             let value = _mm256_fmadd_ps(dots, _mm256_mul_ps(scales, _mm256_set1_ps(scale)), _mm256_loadu_ps(to));
             _mm256_storeu_ps(to, _mm256_fnmadd_ps(offsets, _mm256_set1_ps(sum), value));
         }
+    }
+}
+
+/// [`four`] over all groups of a single row, to the same bits: results stay in registers, and what belongs to the row
+/// is made once for both halves.
+///
+/// # Safety
+/// As [`panel`].
+#[target_feature(enable = "avx2,fma,f16c")]
+unsafe fn four_single(panel: &[u8], tile: Tile<'_>, out: &mut [f32]) {
+    let to = out.as_mut_ptr();
+    // SAFETY: `out` has PANEL values, and `g` is a group of the tile (sizes checked by `Kernel::panel`).
+    unsafe {
+        let mut values = [_mm256_loadu_ps(to), _mm256_loadu_ps(to.add(HALF))];
+        for (g, block) in panel.chunks_exact(Bits::Four.block()).enumerate() {
+            let slot = g * tile.stride;
+            let x = tile.integers.as_ptr().add(slot * GROUP);
+            let x = [
+                inputs::<0>(x),
+                inputs::<1>(x),
+                inputs::<2>(x),
+                inputs::<3>(x),
+                inputs::<4>(x),
+                inputs::<5>(x),
+                inputs::<6>(x),
+                inputs::<7>(x),
+            ];
+            let scale = *tile.scales.get_unchecked(slot);
+            let sum = _mm256_set1_ps(scale * *tile.sums.get_unchecked(slot) as f32);
+            let scale = _mm256_set1_ps(scale);
+            values[0] = four_half::<0>(block, &x, scale, sum, values[0]);
+            values[1] = four_half::<1>(block, &x, scale, sum, values[1]);
+        }
+        _mm256_storeu_ps(to, values[0]);
+        _mm256_storeu_ps(to.add(HALF), values[1]);
+    }
+}
+
+/// `value` and what one half of a block adds to it for a row's `x`, in steps.
+///
+/// # Safety
+/// `block` is a block of four bits.
+#[inline]
+#[target_feature(enable = "avx2,fma,f16c")]
+unsafe fn four_half<const SIDE: usize>(
+    block: &[u8],
+    x: &[__m256i; STEPS],
+    scale: __m256,
+    sum: __m256,
+    value: __m256,
+) -> __m256 {
+    let low = _mm256_set1_epi8(15);
+    let mut dots = [_mm256_setzero_si256(); 2];
+    let integers = Bits::Four.integers();
+    // SAFETY: the places are those of `four`.
+    unsafe {
+        for step in 0..STEPS / 2 {
+            let both = _mm256_loadu_si256(block.as_ptr().add(step * STEP + SIDE * HALF * LANE).cast());
+            let lower = _mm256_maddubs_epi16(_mm256_and_si256(both, low), x[step]);
+            let upper = _mm256_and_si256(_mm256_srli_epi16(both, 4), low);
+            dots[0] = _mm256_add_epi16(dots[0], lower);
+            dots[1] = _mm256_add_epi16(dots[1], _mm256_maddubs_epi16(upper, x[step + STEPS / 2]));
+        }
+        let dots = _mm256_madd_epi16(_mm256_add_epi16(dots[0], dots[1]), _mm256_set1_epi16(1));
+        let scales = factors(block, integers + SIDE * HALF * 2);
+        let offsets = factors(block, integers + (PANEL + SIDE * HALF) * 2);
+        let value = _mm256_fmadd_ps(_mm256_cvtepi32_ps(dots), _mm256_mul_ps(scales, scale), value);
+        _mm256_fnmadd_ps(offsets, sum, value)
     }
 }
 
