@@ -7,11 +7,13 @@
 
 mod features;
 mod narrow;
+mod pieces;
 mod table;
 
 use crate::ground::sentences;
 use crate::tasks::{FieldSpec, FieldType};
 use crate::text::{DocText, Span};
+pub use pieces::Piece;
 use std::collections::HashSet;
 pub use table::{Category, RulesError, Table};
 
@@ -37,6 +39,11 @@ impl<'a> Ruled<'a> {
         let sentences = sentences::sentences(document);
         let texts: Vec<&str> = sentences.iter().map(|s| document.slice(*s).unwrap_or_default()).collect();
         Self { document, features: features::of_sentences(&texts), sentences }
+    }
+
+    /// The sentences with the pieces in each, their places counted from its start.
+    pub fn sentences(&self) -> impl Iterator<Item = (Span, Vec<(Piece, Span)>)> + '_ {
+        self.sentences.iter().map(|s| (*s, pieces::pieces(self.document.slice(*s).unwrap_or_default())))
     }
 
     /// Passages for `field` with a score of `least` or more, best first. The score of a passage is that of its

@@ -67,10 +67,13 @@ pub struct Passage {
 
 /// The contracts of the validation split in `folder`: `val.jsonl.xz` or `val.jsonl`.
 pub fn contracts(folder: &Path) -> Result<Vec<Contract>, DataError> {
-    let names = ["val.jsonl.xz", "val.jsonl"];
-    let path = existing(folder, &names)?;
-    let io = |source| DataError::Io { path: path.clone(), source };
-    let file = File::open(&path).map_err(io)?;
+    read(&existing(folder, &["val.jsonl.xz", "val.jsonl"])?)
+}
+
+/// The contracts in the file `path`: JSON lines, packed with xz where its name ends so.
+pub fn read(path: &Path) -> Result<Vec<Contract>, DataError> {
+    let io = |source| DataError::Io { path: path.to_owned(), source };
+    let file = File::open(path).map_err(io)?;
     let packed = path.extension().is_some_and(|e| e == "xz");
     let lines: Box<dyn BufRead> = if packed {
         Box::new(BufReader::new(lzma_rust2::XzReader::new(BufReader::new(file), true)))
@@ -83,7 +86,8 @@ pub fn contracts(folder: &Path) -> Result<Vec<Contract>, DataError> {
         if line.trim().is_empty() {
             continue;
         }
-        let wrong = |e: serde_json::Error| DataError::Line { path: path.clone(), line: i + 1, reason: e.to_string() };
+        let wrong =
+            |e: serde_json::Error| DataError::Line { path: path.to_owned(), line: i + 1, reason: e.to_string() };
         found.push(serde_json::from_str(&line).map_err(wrong)?);
     }
     Ok(found)
