@@ -188,7 +188,7 @@ fn count(tally: &mut Tally, pack: &Pack, contract: &Contract, text: &DocText, ru
         let given = given(run, field);
         tally.quotes(&given, text);
         let operating: Vec<Given> = given.iter().map(|e| Given { span: e.span, score: 1.0 }).collect();
-        let ranked = match &ruled {
+        let ranked: Vec<Given> = match &ruled {
             Some((ruled, table)) => {
                 let candidates = ruled.candidates(table, field, LEAST_SCORE);
                 candidates.iter().map(|c| Given { span: c.span, score: c.score }).collect()
@@ -196,6 +196,10 @@ fn count(tally: &mut Tally, pack: &Pack, contract: &Contract, text: &DocText, ru
             // The model gives no score yet: its curve is one point.
             None => operating.clone(),
         };
+        // A score counts as a confidence where it came with the passage that was shown.
+        let shown = |c: &&Given| rules.is_some() && given.iter().any(|e| e.span == c.span);
+        let scored: Vec<Given> = ranked.iter().filter(shown).copied().collect();
+        tally.judge(metrics::judged(&ruler, &gold, &scored));
         tally.add(i, &Matched::new(&ruler, &gold, &operating), &Matched::new(&ruler, &gold, &ranked));
     }
 }

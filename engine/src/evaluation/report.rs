@@ -1,7 +1,9 @@
 //! Counting over documents, and the report that is written.
 
 use super::labels::Contract;
-use super::metrics::{Counts, Matched, Point, area, curve, mean, precision_at, share};
+use super::metrics::{
+    BINS, Bin, Counts, Matched, Point, area, calibration_error, curve, mean, precision_at, reliability, share,
+};
 use crate::tasks::{Evidence, Pack};
 use crate::text::DocText;
 use serde::{Deserialize, Serialize};
@@ -41,6 +43,7 @@ pub struct Tally {
     quotes: usize,
     verified: usize,
     seconds: Vec<f64>,
+    judged: Vec<(f64, bool)>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -70,6 +73,11 @@ impl Tally {
     pub(super) fn quotes(&mut self, given: &[&Evidence], text: &DocText) {
         self.quotes += given.len();
         self.verified += given.iter().filter(|e| text.slice(e.span) == Some(e.quote.as_str())).count();
+    }
+
+    /// Notes scores of what was given, and whether it is right.
+    pub(super) fn judge(&mut self, judged: Vec<(f64, bool)>) {
+        self.judged.extend(judged);
     }
 
     /// Counts one field of one document: what the result gave, and the ranked candidates for the curve.
@@ -134,6 +142,7 @@ impl Tally {
             absent_said_absent: rate(sum(|f| f.absent.1), absent),
             present_given: rate(sum(|f| f.present.1), present),
             present_right: rate(sum(|f| f.present.2), present),
+            calibration: Calibration::of(&self.judged),
             quotes: self.quotes,
             quotes_verified: rate(self.verified, self.quotes),
             seconds_mean: mean(seconds.iter().copied()),
@@ -227,6 +236,32 @@ pub struct Category {
     pub present_given: Option<f64>,
 }
 
+/// How far the scores of what was given can be taken as probabilities of being right.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Calibration {
+    /// Passages given with a score.
+    pub given: usize,
+    /// How they are sorted into bins.
+    pub bins: String,
+    /// The expected calibration error.
+    pub error: f64,
+    /// Mean score and share right of each bin that is not empty.
+    pub points: Vec<Bin>,
+}
+
+impl Calibration {
+    /// `None` where nothing has a score.
+    fn of(judged: &[(f64, bool)]) -> Option<Self> {
+        let points = reliability(judged);
+        (!judged.is_empty()).then(|| Self {
+            given: judged.len(),
+            bins: format!("{BINS} of equal width"),
+            error: calibration_error(&points),
+            points,
+        })
+    }
+}
+
 /// The result of an evaluation.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Report {
@@ -265,6 +300,9 @@ pub struct Report {
     pub present_given: f64,
     /// Of all present ones, for how many a labelled passage was given.
     pub present_right: f64,
+    /// How well scores say what is right, over all passages given; none where the method gives no scores.
+    #[serde(default)]
+    pub calibration: Option<Calibration>,
     /// Quotes given.
     pub quotes: usize,
     /// Share of them that stand in the document, character for character.

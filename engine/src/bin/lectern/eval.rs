@@ -146,6 +146,10 @@ fn show(report: &Report) {
     );
     out!("absent said absent              {:.3}", report.absent_said_absent);
     out!("present: something, right given {:.3}  {:.3}", report.present_given, report.present_right);
+    if let Some(calibration) = &report.calibration {
+        let (error, given) = (calibration.error, calibration.given);
+        out!("expected calibration error      {error:.3}  ({given} passages given, bins: {})", calibration.bins);
+    }
     out!("quotes verified                 {:.3}  of {}", report.quotes_verified, report.quotes);
     out!("labels not in the text          {} of {}", report.unaligned, report.labelled);
     out!(
