@@ -10,7 +10,7 @@ common curve), and from what probability a passage is given. Prints what was mea
 
 The contracts are read through the product (`cargo run --example cuad_sentences`). `--golden DOCUMENT.jsonl FILE` writes the
 scores of the sentences of another document, for the test that both languages agree. CUAD is by The Atticus Project,
-CC BY 4.0. Needs numpy and PyTorch; ten minutes or so on two cores.
+CC BY 4.0. Needs numpy and PyTorch; two or three minutes once the contracts are read.
 """
 
 import argparse
@@ -105,7 +105,7 @@ class Fitted:
         return found
 
 
-def platt(odds, truth, weight=None, centre=(1.0, 0.0), prior=0.0) -> tuple[float, float]:
+def platt(odds, truth, centre=(1.0, 0.0), prior=0.0) -> tuple[float, float]:
     """Slope and shift that make log-odds probabilities, by Newton's method; drawn to `centre`."""
     x = numpy.stack([odds, numpy.ones(len(odds))], 1).astype(numpy.float64)
     w = numpy.array(centre)
@@ -304,7 +304,7 @@ def report(corpus, found, chosen, most, measured) -> None:
         print(f"{name:36} {counts[0] + counts[1]:5} labels  area {areas[-1]:.3f}  F1 {said['f1']:.3f}  P {said['precision']:.3f}"
               f"  R {said['recall']:.3f}  from {chosen[name]:.2f}")
     reach = sum(bool(label) for labels in found.labels.values() for label in labels)
-    print(f"labels that a candidate is: {reach} of {sum(map(len, found.labels.values()))}")
+    print(f"labelled passages that are a sentence or piece: {reach} of {sum(map(len, found.labels.values()))}")
     print(f"area {found.area(set(corpus.names)):.3f}, mean of categories {numpy.mean(areas):.3f}, at the threshold {measured}", flush=True)
 
 
