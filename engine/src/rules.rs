@@ -53,17 +53,17 @@ impl<'a> Ruled<'a> {
         let texts: Vec<&str> = sentences.iter().map(|s| document.slice(*s).unwrap_or_default()).collect();
         let own: Vec<Vec<String>> = texts.iter().map(|t| features::words(t)).collect();
         let inside: Vec<Vec<(Piece, Span)>> = texts.iter().map(|t| pieces::pieces(t)).collect();
-        let held = Held::new(features::of_sentences(&texts, &own));
+        let mut held = Held::default();
+        features::of_sentences(&texts, &own).into_iter().for_each(|f| held.push(f));
         let places = sentences.iter().zip(&inside).enumerate();
         let places = places.flat_map(|(i, (s, all))| all.iter().map(move |(p, at)| (*p, at.shifted(s.start()), i)));
-        let mut kinds: HashMap<Piece, (Vec<(Span, usize)>, Vec<features::Features>)> = HashMap::new();
+        let mut kinds: HashMap<Piece, Pieces> = HashMap::new();
         for ((piece, span, sentence), features) in places.zip(features::of_pieces(&texts, &own, &inside)) {
-            let (places, rows) = kinds.entry(piece).or_default();
-            places.push((span, sentence));
-            rows.push(features);
+            let kind = kinds.entry(piece).or_default();
+            kind.places.push((span, sentence));
+            kind.held.push(features);
         }
-        let pieces = kinds.into_iter().map(|(p, (places, rows))| (p, Pieces { places, held: Held::new(rows) }));
-        Self { document, held, pieces: pieces.collect(), sentences }
+        Self { document, held, pieces: kinds, sentences }
     }
 
     /// The sentences with the pieces in each, their places counted from its start.

@@ -11,13 +11,11 @@ pub(super) struct Held {
 }
 
 impl Held {
-    pub(super) fn new(rows: impl IntoIterator<Item = Features>) -> Self {
-        let mut held = Self::default();
-        for (row, features) in (0_u32..).zip(rows) {
-            features.into_iter().for_each(|f| held.places.entry(f).or_default().push(row));
-            held.rows += 1;
-        }
-        held
+    /// Adds a row with what it holds.
+    pub(super) fn push(&mut self, features: Features) {
+        let row = u32::try_from(self.rows).unwrap_or(u32::MAX);
+        features.into_iter().for_each(|f| self.places.entry(f).or_default().push(row));
+        self.rows += 1;
     }
 }
 
