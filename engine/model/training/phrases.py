@@ -45,7 +45,7 @@ ABSENT, PRESENT = 0.915, 0.65
 def read(data: pathlib.Path, cache: pathlib.Path) -> features.Corpus:
     if not cache.exists():
         cache.parent.mkdir(parents=True, exist_ok=True)
-        command = ["cargo", "run", "--quiet", "--release", "-p", "lectern-engine", "--example", "cuad_sentences", "--", str(data)]
+        command = ["cargo", "run", "--quiet", "-p", "lectern-engine", "--example", "cuad_sentences", "--", str(data)]
         with cache.open("wb") as out:
             subprocess.run(command, stdout=out, check=True)
     return features.Corpus(cache)
