@@ -93,7 +93,7 @@ const AROUND_DATES: [&str; 4] = ["day", "of", "this", "the"];
 fn open_dates(words: &[Word<'_>]) -> Vec<Span> {
     let month = |w: &Word<'_>| MONTHS.iter().any(|m| w.lower.starts_with(m)) && w.lower.len() <= 9 && w.is_capital();
     let year = |w: &Word<'_>| w.bare.len() == 4 && w.bare.parse::<u16>().is_ok_and(|y| (1900..2100).contains(&y));
-    let blank = |w: &Word<'_>| w.bare.chars().all(|c| matches!(c, '_' | '●' | '•'));
+    let blank = |w: &Word<'_>| !w.bare.is_empty() && w.bare.chars().all(|c| matches!(c, '_' | '●' | '•'));
     let day = |w: &Word<'_>| {
         let digits = w.lower.trim_end_matches(|c: char| c.is_ascii_lowercase());
         (1..=2).contains(&digits.len()) && w.lower.len() <= 4 && digits.parse::<u8>().is_ok()
