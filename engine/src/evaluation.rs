@@ -16,9 +16,9 @@ pub mod rouge;
 pub mod written;
 
 use crate::progress::{Event, Silent, Sink};
-use crate::rules::{Ruled, RulesError, Table};
+use crate::rules::{Candidate, Ruled, RulesError, Table};
 use crate::tasks::{Claim, Evidence, FieldSpec, Method, Pack, PackError, TaskSpec, TooLong};
-use crate::text::DocText;
+use crate::text::{DocText, Span};
 use crate::workspace::{DocumentId, ImportError, LibraryError, StoreError, StoredRun, Workspace};
 use align::Bare;
 use labels::{Contract, DataError};
@@ -117,7 +117,7 @@ pub async fn cuad(
         match extracted(workspace, path, &pack, options.method).await? {
             Ok((text, run)) => {
                 tally.time(begun.elapsed());
-                count(&mut tally, &pack, contract, &text, &run, (options.method == Method::Rules).then_some(&table));
+                count(&mut tally, &pack, contract, &text, &run, (options.method != Method::Model).then_some(&table));
             }
             Err(reason) => tally.fail(&pack, contract, Failure { document: contract.id.clone(), reason }),
         }
@@ -204,14 +204,13 @@ fn count(tally: &mut Tally, pack: &Pack, contract: &Contract, text: &DocText, ru
         }
         tally.quotes(&given, text);
         let operating: Vec<Given> = given.iter().map(|e| Given { span: e.span, score: 1.0 }).collect();
-        let ranked = match &ruled {
-            Some((ruled, table)) => {
-                let candidates = ruled.candidates(table, field, LEAST_SCORE);
-                candidates.iter().map(|c| Given { span: c.span, score: c.score }).collect()
-            }
-            // The model gives no score yet: its curve is one point.
-            None => operating.clone(),
-        };
+        let scored = scored(run, field);
+        let ranked = ranked(
+            ruled.as_ref().map_or(Vec::new(), |(ruled, table)| ruled.candidates(table, field, LEAST_SCORE)),
+            &scored,
+        );
+        let sure = scored.into_iter().filter_map(|(span, score)| Some(Given { span, score: score? }));
+        tally.judge(metrics::judged(&ruler, &gold, &sure.collect::<Vec<Given>>()));
         tally.add(i, &Matched::new(&ruler, &gold, &operating), &Matched::new(&ruler, &gold, &ranked));
     }
 }
@@ -223,6 +222,27 @@ fn passages<'c>(contract: &'c Contract, category: &str) -> impl Iterator<Item = 
     let first: Vec<&str> =
         spans.iter().enumerate().filter(|(i, _)| !repeated(*i)).map(|(_, s)| s.text.as_str()).collect();
     first.into_iter()
+}
+
+/// The passages of `field` that stand on its curve: what was given, by its confidence, and all that the rules weighed. A
+/// passage without any score comes first: nothing says that it is less sure.
+fn ranked(weighed: Vec<Candidate>, scored: &[(Span, Option<f64>)]) -> Vec<Given> {
+    let weighed = weighed.into_iter().filter(|c| !scored.iter().any(|(span, _)| *span == c.span));
+    let given = scored.iter().map(|(span, score)| Given { span: *span, score: score.unwrap_or(1.0) });
+    given.chain(weighed.map(|c| Given { span: c.span, score: c.score })).collect()
+}
+
+/// The passages a result gives for `field`, each once, with the confidence of the claim.
+fn scored(run: &StoredRun, field: &FieldSpec) -> Vec<(Span, Option<f64>)> {
+    let mut scored: Vec<(Span, Option<f64>)> = Vec::new();
+    for claim in run.result.claims.iter().filter(|c| c.label == field.name) {
+        for evidence in &claim.evidence {
+            if !scored.iter().any(|(span, _)| *span == evidence.span) {
+                scored.push((evidence.span, claim.confidence));
+            }
+        }
+    }
+    scored
 }
 
 /// The passages a result gives for `field`, each once.

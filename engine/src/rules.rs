@@ -1,34 +1,49 @@
-//! The rules-and-search baseline: for each field a table of weighed words and short phrases, and the sentences of a
-//! document that reach its threshold. No model takes part; it is what the model's extraction is compared with.
+//! The rules-and-search baseline: for each field a table of weighed words and short phrases, and the passages of a document
+//! that reach its threshold. No model takes part; it is what the model's extraction is compared with.
 //!
 //! The categories of CUAD are learned from its training split (`engine/model/training/phrases.py` writes
-//! `rules/phrases.json`), fields that only the nda pack has are written by hand (`rules/written.json`), and any other
-//! field is looked for by its keywords.
+//! `rules/phrases.json`), and their scores are probabilities, measured on contracts that the weights did not see. Fields
+//! that only the nda pack has are written by hand (`rules/written.json`), and any other field is looked for by its
+//! keywords; their scores only rank.
 
 mod features;
-mod narrow;
+#[cfg(test)]
+mod parity;
+mod pieces;
 mod table;
+mod weights;
 
 use crate::ground::sentences;
 use crate::tasks::{FieldSpec, FieldType};
 use crate::text::{DocText, Span};
-use std::collections::HashSet;
+pub use pieces::Piece;
+use std::collections::{HashMap, HashSet};
 pub use table::{Category, RulesError, Table};
+use weights::Held;
 
 /// A passage that may hold what a field asks for.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Candidate {
     /// Where it stands.
     pub span: Span,
-    /// How likely it is by the rules, 0 to 1.
+    /// How probable it is that it is what the field asks for, 0 to 1.
     pub score: f64,
 }
 
-/// A document cut into sentences, each with what the rules look at.
+/// A document cut into sentences and pieces, with what the rules look at in them.
 pub struct Ruled<'a> {
     document: &'a DocText,
     sentences: Vec<Span>,
-    features: Vec<HashSet<String>>,
+    held: Held,
+    pieces: HashMap<Piece, Pieces>,
+}
+
+/// The pieces of one kind.
+#[derive(Default)]
+struct Pieces {
+    /// Where each stands, and in which sentence.
+    places: Vec<(Span, usize)>,
+    held: Held,
 }
 
 impl<'a> Ruled<'a> {
@@ -36,36 +51,78 @@ impl<'a> Ruled<'a> {
     pub fn new(document: &'a DocText) -> Self {
         let sentences = sentences::sentences(document);
         let texts: Vec<&str> = sentences.iter().map(|s| document.slice(*s).unwrap_or_default()).collect();
-        Self { document, features: features::of_sentences(&texts), sentences }
+        let own: Vec<Vec<String>> = texts.iter().map(|t| features::words(t)).collect();
+        let inside: Vec<Vec<(Piece, Span)>> = texts.iter().map(|t| pieces::pieces(t)).collect();
+        let mut held = Held::default();
+        features::of_sentences(&texts, &own).into_iter().for_each(|f| held.push(f));
+        let places = sentences.iter().zip(&inside).enumerate();
+        let places = places.flat_map(|(i, (s, all))| all.iter().map(move |(p, at)| (*p, at.shifted(s.start()), i)));
+        let mut kinds: HashMap<Piece, Pieces> = HashMap::new();
+        for ((piece, span, sentence), features) in places.zip(features::of_pieces(&texts, &own, &inside)) {
+            let kind = kinds.entry(piece).or_default();
+            kind.places.push((span, sentence));
+            kind.held.push(features);
+        }
+        Self { document, held, pieces: kinds, sentences }
     }
 
-    /// Passages for `field` with a score of `least` or more, best first. The score of a passage is that of its
-    /// sentence; where the field asks for dates or parties the passages are these, not the sentence.
+    /// The sentences with the pieces in each, their places counted from its start.
+    pub fn sentences(&self) -> impl Iterator<Item = (Span, Vec<(Piece, Span)>)> + '_ {
+        self.sentences.iter().map(|s| (*s, pieces::pieces(self.document.slice(*s).unwrap_or_default())))
+    }
+
+    /// Passages for `field` with a score of `least` or more, best first: sentences, and the pieces that the field is
+    /// learned in, each name or date once. A party without learned pieces is looked for in the sentences that score.
     pub fn candidates(&self, table: &Table, field: &FieldSpec, least: f64) -> Vec<Candidate> {
         let category = table.category(field);
+        let of_sentences = category.sentence.scores(&self.held);
         let mut found: Vec<Candidate> = Vec::new();
-        for (sentence, features) in self.sentences.iter().zip(&self.features) {
-            let score = category.score(features);
-            if score < least {
-                continue;
-            }
-            for span in narrow::passages(self.document, *sentence, field.kind, category.length) {
-                if !found.iter().any(|c| c.span == span) {
-                    found.push(Candidate { span, score });
+        match &category.piece {
+            None if field.kind == FieldType::Party => found.extend(self.parties(&of_sentences)),
+            piece => {
+                let whole = self.sentences.iter().zip(&of_sentences);
+                found.extend(whole.map(|(span, score)| Candidate { span: *span, score: *score }));
+                let pieces = piece.as_ref().and_then(|(kind, weights)| Some((self.pieces.get(kind)?, weights)));
+                if let Some((pieces, weights)) = pieces {
+                    let scores = weights.scores(&pieces.held);
+                    let all = pieces.places.iter().zip(scores);
+                    let best = best_first(all.map(|((span, _), score)| Candidate { span: *span, score }), least);
+                    found.extend(self.each_name_once(best));
                 }
             }
         }
-        found.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.span.start().cmp(&b.span.start())));
+        let mut found = best_first(found, least);
+        let mut seen = HashSet::new();
+        found.retain(|c| seen.insert((c.span.start(), c.span.end())));
         found
+    }
+
+    /// Names in sentences, with the scores of these.
+    fn parties(&self, of_sentences: &[f64]) -> Vec<Candidate> {
+        let places = self.pieces.get(&Piece::Party).map(|p| p.places.as_slice()).unwrap_or_default();
+        let scored = |(span, sentence): &(Span, usize)| {
+            of_sentences.get(*sentence).map(|score| Candidate { span: *span, score: *score })
+        };
+        places.iter().filter_map(scored).collect()
+    }
+
+    fn each_name_once(&self, mut candidates: Vec<Candidate>) -> Vec<Candidate> {
+        let mut seen = HashSet::new();
+        candidates.retain(|c| seen.insert(features::words(self.document.slice(c.span).unwrap_or_default())));
+        candidates
     }
 
     /// What the rules say the document has for `field`, best first: none where nothing reaches the threshold.
     pub fn found(&self, table: &Table, field: &FieldSpec) -> Vec<Candidate> {
         let category = table.category(field);
         let mut found = self.candidates(table, field, category.threshold);
-        // A sentence that names parties names several, each under two names.
-        let each = if field.kind == FieldType::Party { 4 } else { 1 };
-        found.truncate(category.most * each);
+        found.truncate(category.most);
         found
     }
+}
+
+fn best_first(candidates: impl IntoIterator<Item = Candidate>, least: f64) -> Vec<Candidate> {
+    let mut found: Vec<Candidate> = candidates.into_iter().filter(|c| c.score >= least).collect();
+    found.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.span.start().cmp(&b.span.start())));
+    found
 }

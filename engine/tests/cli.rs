@@ -170,6 +170,7 @@ fn rules_extract_without_a_model_and_an_evaluation_writes_its_report() {
     assert_eq!(said, serde_json::from_str::<Value>(&std::fs::read_to_string(&report).unwrap()).unwrap());
     assert_eq!((&said["documents"], &said["labelled"], &said["micro"]["found"]), (&1.into(), &1.into(), &1.into()));
     assert_eq!(said["quotes_verified"], 1.0);
+    assert!(said["calibration"]["given"].as_u64().unwrap() >= 1 && said["calibration"]["error"].is_f64(), "{said}");
     assert!(std::fs::read_to_string(desk.path("report.svg")).unwrap().starts_with("<svg"));
     desk.gives(1, &["eval", "cuad", "--data", text(&desk.path("nowhere"))]);
 }

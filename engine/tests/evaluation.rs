@@ -2,7 +2,9 @@
 
 use lectern_engine::evaluation::align::Bare;
 use lectern_engine::evaluation::labels::{Contract, DataError, contracts};
-use lectern_engine::evaluation::metrics::{Counts, Given, Matched, Ruler, area, curve, mean, precision_at};
+use lectern_engine::evaluation::metrics::{
+    Counts, Given, Matched, Ruler, area, calibration_error, curve, judged, mean, precision_at, reliability,
+};
 use lectern_engine::text::Span;
 use proptest::prelude::*;
 
@@ -38,6 +40,37 @@ fn counts_of_nothing_are_not_divided_by_nothing() {
     let some = Counts { found: 2, missed: 2, wrong: 1 };
     assert!((some.precision() - 2.0 / 3.0).abs() < 1e-12 && some.recall() == 0.5);
     assert!(mean([]) == 0.0 && mean([1.0, 2.0]) == 1.5);
+}
+
+#[test]
+fn calibration_errors_of_known_scores() {
+    let error = |given: &[(f64, bool)]| calibration_error(&reliability(given));
+    assert_eq!(error(&[]), 0.0);
+    assert_eq!(error(&[(1.0, true), (1.0, true), (0.0, false)]), 0.0);
+    assert!((error(&[(1.0, true), (1.0, false)]) - 0.5).abs() < 1e-12, "sure of everything, half of it right");
+    // Of four scored 0.75 three are right, of four scored 0.25 one: as said.
+    let as_said = |score: f64, right: usize| (0..4).map(move |i| (score, i < right));
+    let calibrated: Vec<(f64, bool)> = as_said(0.75, 3).chain(as_said(0.25, 1)).collect();
+    let bins = reliability(&calibrated);
+    assert!(calibration_error(&bins) < 1e-12 && bins.len() == 2 && bins.iter().all(|b| b.count == 4), "{bins:?}");
+    // What lies outside is counted in the outer bins.
+    assert_eq!(
+        reliability(&[(-1.0, false), (0.0, false), (2.0, true), (1.0, true)])
+            .iter()
+            .map(|b| b.count)
+            .collect::<Vec<_>>(),
+        [2, 2]
+    );
+}
+
+#[test]
+fn what_was_given_is_judged_by_the_same_overlap() {
+    let ruler = Ruler::new("aaaa bbbb aaaa");
+    let gold = vec![vec![Span::new(0, 4), Span::new(10, 14)]];
+    let given = |from, to, score| Given { span: Span::new(from, to), score };
+    let found = judged(&ruler, &gold, &[given(10, 12, 0.9), given(5, 9, 0.2), given(10, 14, 0.4)]);
+    assert_eq!(found, [(0.9, true), (0.2, false), (0.4, true)]);
+    assert_eq!(judged(&ruler, &[], &[given(0, 4, 0.5)]), [(0.5, false)]);
 }
 
 #[test]
@@ -103,6 +136,17 @@ proptest! {
         if a.end() <= b.start() {
             prop_assert_eq!(overlap, 0.0);
         }
+    }
+
+    #[test]
+    fn a_calibration_error_lies_between_nothing_and_one(given in prop::collection::vec((0.0_f64..=1.0, any::<bool>()), 0..40)) {
+        let bins = reliability(&given);
+        prop_assert_eq!(bins.iter().map(|b| b.count).sum::<usize>(), given.len());
+        prop_assert!(bins.windows(2).all(|w| w[0].score < w[1].score));
+        let error = calibration_error(&bins);
+        prop_assert!((0.0..=1.0 + 1e-12).contains(&error));
+        let turned: Vec<(f64, bool)> = given.iter().rev().copied().collect();
+        prop_assert!((calibration_error(&reliability(&turned)) - error).abs() < 1e-9);
     }
 
     #[test]

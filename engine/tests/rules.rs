@@ -2,7 +2,7 @@
 
 use lectern_engine::ground::PlainScan;
 use lectern_engine::progress::{Event, Silent};
-use lectern_engine::rules::{Ruled, Table};
+use lectern_engine::rules::{Piece, Ruled, Table};
 use lectern_engine::tasks::{self, FieldSpec, FoundBy, Method, Pack, RunResult, Status, TaskError, TaskSpec};
 use lectern_engine::text::{DocText, Extractor};
 use std::ops::ControlFlow;
@@ -90,11 +90,53 @@ fn the_tables_know_every_built_in_legal_field_and_hold_short_phrases_only() {
             assert!(table.names().contains(&field.name.as_str()), "{} has no phrases", field.name);
             let category = table.category(&field);
             assert!((0.0..1.0).contains(&category.threshold) && category.most > 0, "{}", field.name);
-            for phrase in category.phrases.keys() {
+            for phrase in category.phrases() {
                 assert!(phrase.split(' ').count() <= 3, "{phrase} is longer than three words");
             }
         }
     }
+}
+
+#[test]
+fn a_date_a_name_a_title_are_given_alone_and_each_once() {
+    let text = format!("{CONTRACT}\nThis Supply Agreement is dated March 3, 2021. Baltic Works Ltd. is the Buyer.\n");
+    let (document, table) = (doc(&text), Table::built_in().unwrap());
+    let ruled = Ruled::new(&document);
+    for (name, least, has) in [
+        ("Agreement Date", 0.1, "March 3, 2021"),
+        ("Parties", 0.1, "Baltic Works Ltd."),
+        ("Document Name", 0.1, "SUPPLY AGREEMENT"),
+    ] {
+        let fields = Pack::built_in("cuad").unwrap().fields;
+        let field = fields.iter().find(|f| f.name == name).unwrap();
+        let found = ruled.candidates(&table, field, least);
+        let places: Vec<&str> = found.iter().map(|c| document.slice(c.span).unwrap()).collect();
+        assert_eq!(places.iter().filter(|p| **p == has).count(), 1, "{name}: {places:?}");
+        let spans: std::collections::HashSet<_> = found.iter().map(|c| (c.span.start(), c.span.end())).collect();
+        assert_eq!(spans.len(), found.len(), "{name}: {places:?}");
+    }
+}
+
+#[test]
+fn pieces_are_found_in_their_forms() {
+    let forms = "This Deed is made on the ____ day of June, 2026 and as of [●], 2019 by Percy Rockdale LLC (the Company) \
+        and United Kettles, Inc. (\"Kettles\" or \"we\").";
+    let document = doc(forms);
+    let ruled = Ruled::new(&document);
+    let (span, pieces) = ruled.sentences().next().unwrap();
+    assert_eq!(span.end(), forms.len());
+    let all: Vec<(Piece, &str)> = pieces.iter().map(|(p, s)| (*p, &forms[s.range()])).collect();
+    for expected in [
+        (Piece::Date, "____ day of June, 2026"),
+        (Piece::Party, "Percy Rockdale LLC"),
+        (Piece::Party, "Company"),
+        (Piece::Party, "Kettles"),
+        (Piece::Party, "Kettles\" or \"we"),
+        (Piece::Party, "United Kettles, Inc"),
+    ] {
+        assert!(all.contains(&expected), "{expected:?} in {all:?}");
+    }
+    assert!(Ruled::new(&doc("(((\"\" [[ ●● ), of of the , “")).sentences().all(|(_, p)| p.len() < 9));
 }
 
 #[test]

@@ -1,257 +1,382 @@
-"""Learns the phrases of the rules-and-search baseline from CUAD's training split: `engine/src/rules/phrases.json`.
+"""Learns the table of the rules-and-search baseline from CUAD's training split: `engine/src/rules/phrases.json`.
 
-    python3 phrases.py --data ../../../../shared/data/cuad --out ../../src/rules/phrases.json [--folds 5]
+    python3 phrases.py --data ../../../../shared/data/cuad --out ../../src/rules/phrases.json
 
-For every category: words and phrases of at most three words with weights, a bias and a threshold. Candidates are chosen
-by their log-odds in labelled sentences against all others, weighed by logistic regression, the weak ones dropped, and
-weighed again. The threshold is the one with the best F1 on sentences of contracts that the weights were not fitted on
-(`--folds`). Only phrases of at least `MIN_DOCUMENTS` contracts are taken, so none is a quotation of one. Splitting and
-features are those of `engine/src/ground/sentences.rs` and `engine/src/rules/features.rs`; change them together.
-CUAD is by The Atticus Project, CC BY 4.0. Needs numpy.
+One logistic regression for each category over the words and phrases of a sentence, its form, the heading it stands under;
+for parties, titles and dates a second one over short pieces of sentences. Then, all from scores of contracts that the
+weights were not fitted on (`--folds`): what score means what probability (Platt scaling, rare categories drawn to the
+common curve), and from what probability a passage is given. Prints what was measured so. Only phrases of at least
+`MIN_DOCUMENTS` contracts are taken (`MIN_RARE` where a category has few), so none is a quotation of one.
+
+The contracts are read through the product (`cargo run --example cuad_sentences`). `--golden DOCUMENT.jsonl FILE` writes the
+scores of the sentences of another document, for the test that both languages agree. CUAD is by The Atticus Project,
+CC BY 4.0. Needs numpy and PyTorch; two or three minutes once the contracts are read.
 """
 
 import argparse
-import collections
 import json
-import lzma
 import pathlib
-import re
-import unicodedata
+import subprocess
+import types
 
 import numpy
 
-MIN_DOCUMENTS = 8
-CANDIDATES = 260
-KEPT = 56
-NEGATIVES = 25_000
+import features
+import sparse
 
-ABBREVIATIONS = set(
-    "inc ltd co corp no nos sec art mr mrs ms dr prof st vs v e.g i.e cf al jr sr fig para cl approx dept est u.s u.k "
-    "u.s.a p pp vol ed jan feb mar apr jun jul aug sep sept oct nov dec bros gen gov hon rev s.a b.v n.v".split()
-)
-
-
-def ends_sentence(text: str, i: int, c: str) -> bool:
-    rest = text[i + 1 : i + 400].lstrip("\"'”’)]»")
-    following = rest.lstrip()
-    if not following:
-        return True
-    if len(following) == len(rest) or following[0].islower():
-        return False
-    if c != ".":
-        return True
-    before = text[max(0, i - 60) : i]
-    word = re.split(r'[\s("“,]', before)[-1]
-    stem = before[: len(before) - len(word)]
-    alone = not stem or stem.endswith("\n")
-    numbering = all(x in "0123456789." for x in word) or len(word) == 1
-    return not (word.lower() in ABBREVIATIONS or (numbering and (alone or all(x.isupper() for x in word))))
+# Which categories are looked for in pieces of sentences as well.
+PIECES = {"Parties": "party", "Document Name": "title", "Agreement Date": "date", "Effective Date": "date"}
+MIN_DOCUMENTS, MIN_RARE, RARE = 8, 5, 40
+# Share of the sentences without any label that are fitted on; the weights of the others make up for it.
+SAMPLE = 0.4
+OPTIONS = types.SimpleNamespace(l1=0.15, rate=0.15, batch=4000, epochs=14)
+# Weights below this, and candidates below this probability, are left out.
+LEAST_WEIGHT = 0.06
+LEAST = 0.02
+# How many right candidates' worth the common curve weighs in a category's own.
+PRIOR = 12.0
+KNOTS = 14
+# Labels of a category for which its own best threshold counts as much as the common one.
+TRUST = 150
+# What the operating point must keep, over all categories, on contracts not fitted on.
+ABSENT, PRESENT = 0.915, 0.65
 
 
-def sentences(text: str) -> list[tuple[int, int]]:
-    found, start, i = [], 0, 0
-    while (hit := re.compile(r"[.!?…。！？\f\n]").search(text, i)) is not None:
-        i, c = hit.end(), hit.group()
-        if c == "\n":
-            ends = re.match(r"[ \t\r]*\n", text[i : i + 200]) is not None
-        else:
-            ends = c in "。！？\f" or ends_sentence(text, i - 1, c)
-        if ends:
-            while i < len(text) and text[i] in "\"'”’)]»":
-                i += 1
-            found.append((start, i))
-            start = i
-    found.append((start, len(text)))
-    trimmed = []
-    for a, b in found:
-        piece = text[a:b]
-        a += len(piece) - len(piece.lstrip())
-        if piece.strip():
-            trimmed.append((a, a + len(piece.strip())))
-    return trimmed
+def read(data: pathlib.Path, cache: pathlib.Path) -> features.Corpus:
+    if not cache.exists():
+        cache.parent.mkdir(parents=True, exist_ok=True)
+        command = ["cargo", "run", "--quiet", "-p", "lectern-engine", "--example", "cuad_sentences", "--", str(data)]
+        with cache.open("wb") as out:
+            subprocess.run(command, stdout=out, check=True)
+    return features.Corpus(cache)
 
 
-def words(text: str) -> list[str]:
-    folded = unicodedata.normalize("NFKD", text).lower()
-    found = re.findall(r"[^\W_]+", folded)
-    return ["0" if w.isdigit() else w for w in found]
+class Fitted:
+    """The weights of one kind: which phrases are used, and a column for each category."""
 
+    def __init__(self, corpus, kind: str):
+        self.kind, self.held = kind, corpus.kinds[kind]
+        self.names = corpus.names if kind == "sentence" else [c for c, k in PIECES.items() if k == kind]
+        self.truth = numpy.zeros((len(self.held.rows), len(self.names)), numpy.float32)
+        for _, category, rows in corpus.gold:
+            if category in self.names:
+                self.truth[rows[kind], self.names.index(category)] = 1
+        self.document = numpy.array(self.held.document)
+        prefix = "" if kind == "sentence" else kind + "\t"
+        own = [f for f, p in enumerate(corpus.phrases) if (p.startswith(prefix) if prefix else "\t" not in p)]
+        own = numpy.array([f for f in own if corpus.seen_in[f] >= MIN_RARE])
+        keep = numpy.full(len(corpus.phrases), -1)
+        keep[own] = numpy.arange(len(own))
+        self.phrases = [corpus.phrases[f].removeprefix(prefix) for f in own]
+        self.seen_in = corpus.seen_in[own]
+        self.rows = sparse.Rows(self.held.rows, keep)
 
-def features(text: str, own: list[str], before: list[str], index: int) -> set[str]:
-    found = set(own)
-    found.update(" ".join(own[i : i + 2]) for i in range(len(own) - 1))
-    found.update(" ".join(own[i : i + 3]) for i in range(len(own) - 2))
-    if len(before) <= 8:
-        found.update("before:" + w for w in before)
-    if index < 4:
-        found.add("@first")
-    if index < 15:
-        found.add("@opening")
-    if not any(c.islower() for c in text):
-        found.add("@capitals")
-    if len(own) <= 10:
-        found.add("@short")
-    if len(own) >= 80:
-        found.add("@long")
-    if re.search(r"(?<!\d)(19|20)\d\d(?!\d)", text):
-        found.add("@year")
-    return found
+    def best_of_name(self, odds) -> numpy.ndarray:
+        """Which rows are the best of all in their contract with the same words: a piece is given once."""
+        if self.kind == "sentence":
+            return numpy.ones(len(odds), bool)
+        best, taken = numpy.zeros(len(odds), bool), set()
+        for row in numpy.argsort(-odds, kind="stable"):
+            key = (self.document[row], self.held.names[row])
+            best[row] = key not in taken
+            taken.add(key)
+        return best
 
+    def fit(self, documents: numpy.ndarray, seed: int):
+        chosen = numpy.where(numpy.isin(self.document, documents))[0]
+        labelled = self.truth[chosen].any(1)
+        kept = labelled | (numpy.random.default_rng(seed).random(len(chosen)) < SAMPLE)
+        weight = numpy.ones(len(self.document))
+        weight[chosen[~labelled]] = 1 / SAMPLE
+        weights, bias = sparse.fit(self.rows, chosen[kept], self.truth, weight, OPTIONS, seed)
+        weights[numpy.abs(weights) < LEAST_WEIGHT] = 0
+        for column, name in enumerate(self.names):
+            having = len(set(self.document[self.truth[:, column] > 0]))
+            weights[self.seen_in < (MIN_RARE if having < RARE else MIN_DOCUMENTS), column] = 0
+        return numpy.round(weights, 2), numpy.round(bias, 3)
 
-def load(path: pathlib.Path):
-    """Per contract: the features of its sentences, and per category the set of labelled sentences and span lengths."""
-    with lzma.open(path, "rt", encoding="utf-8") as lines:
-        for record in map(json.loads, lines):
-            text = record["text"]
-            spans = sentences(text)
-            rows, before = [], []
-            for index, (a, b) in enumerate(spans):
-                own = words(text[a:b])
-                rows.append(features(text[a:b], own, before, index))
-                before = own
-            labelled, lengths = collections.defaultdict(set), collections.defaultdict(list)
-            for category, label in record["labels"].items():
-                for span in label["spans"]:
-                    lengths[category].append(span["end"] - span["start"])
-                    for i, (a, b) in enumerate(spans):
-                        both = min(b, span["end"]) - max(a, span["start"])
-                        if both > 0 and 2 * both >= min(b - a, span["end"] - span["start"]):
-                            labelled[category].add(i)
-            yield rows, labelled, lengths
-
-
-def logistic(x: numpy.ndarray, y: numpy.ndarray, weight: numpy.ndarray, penalty: float) -> tuple[numpy.ndarray, float]:
-    """Newton's method; the bias is not penalised."""
-    x = numpy.hstack([x, numpy.ones((len(x), 1), x.dtype)]).astype(numpy.float64)
-    w = numpy.zeros(x.shape[1])
-    ridge = numpy.full(x.shape[1], penalty)
-    ridge[-1] = 1e-6
-    for _ in range(14):
-        p = 1 / (1 + numpy.exp(-numpy.clip(x @ w, -30, 30)))
-        gradient = x.T @ (weight * (p - y)) + ridge * w
-        curve = (x * (weight * p * (1 - p))[:, None]).T @ x + numpy.diag(ridge)
-        step = numpy.linalg.solve(curve, gradient)
-        w -= step
-        if abs(step).max() < 1e-3:
-            break
-    return w[:-1], w[-1]
-
-
-def matrix(rows, chosen: dict[str, int]) -> numpy.ndarray:
-    x = numpy.zeros((len(rows), len(chosen)), numpy.float32)
-    for i, row in enumerate(rows):
-        for f in row & chosen.keys():
-            x[i, chosen[f]] = 1
-    return x
-
-
-def best_threshold(scores: numpy.ndarray, truth: numpy.ndarray) -> tuple[float, float]:
-    order = numpy.argsort(-scores)
-    hits = numpy.cumsum(truth[order])
-    f1 = 2 * hits / (numpy.arange(1, len(order) + 1) + truth.sum())
-    at = int(f1.argmax())
-    return float(scores[order[at]]), float(f1[at])
-
-
-class Category:
-    """One category's sentences: labelled ones and a weighted sample of the others."""
-
-    def __init__(self, documents, counts, total, name, random):
-        self.rows, truth, self.fold = [], [], []
-        positives, documents_with = collections.Counter(), collections.defaultdict(set)
-        negatives = []
-        for d, (rows, labelled, _) in enumerate(documents):
-            for i, row in enumerate(rows):
-                if i in labelled[name]:
-                    self.rows.append(row), truth.append(1.0), self.fold.append(d)
-                    positives.update(row)
-                    for f in row:
-                        documents_with[f].add(d)
-                else:
-                    negatives.append((row, d))
-        self.positive = len(self.rows)
-        n, rest = self.positive, total - self.positive
-        # In few contracts of a rare category a phrase may still be one that many contracts have.
-        least = 3 if len(set(self.fold)) >= 15 else 2
-        odds = {
-            f: (numpy.log((k + 0.5) / (n - k + 0.5)) - numpy.log((counts[f] - k + 0.5) / (rest - counts[f] + k + 0.5)))
-            * numpy.sqrt(k)
-            for f, k in positives.items()
-            if len(documents_with[f]) >= least
-        }
-        chosen = sorted(odds, key=lambda f: -odds[f])[:CANDIDATES]
-        self.chosen = {f: i for i, f in enumerate(chosen)}
-        # Hard negatives all, the rest as a sample that stands for the whole.
-        strong = set(chosen[:40])
-        hard = [r for r in negatives if len(r[0] & strong) >= 2]
-        hard_ids = {id(r[0]) for r in hard}
-        easy = [r for r in negatives if id(r[0]) not in hard_ids]
-        if len(hard) > NEGATIVES:
-            keep = random.permutation(len(hard))[:NEGATIVES]
-            hard_weight, hard = len(hard) / NEGATIVES, [hard[i] for i in keep]
-        else:
-            hard_weight = 1.0
-        keep = random.permutation(len(easy))[: NEGATIVES // 3]
-        easy_weight = len(easy) / max(1, len(keep))
-        easy = [easy[i] for i in keep]
-        self.rows += [r for r, _ in hard + easy]
-        self.fold = numpy.array(self.fold + [d for _, d in hard + easy])
-        self.truth = numpy.array(truth + [0.0] * (len(hard) + len(easy)))
-        self.weight = numpy.concatenate(
-            [numpy.ones(n), numpy.full(len(hard), hard_weight), numpy.full(len(easy), easy_weight)]
-        )
-
-    def learn(self, folds: int) -> dict:
-        x = matrix(self.rows, self.chosen)
-        weights, _ = logistic(x, self.truth, self.weight, 3.0)
-        use = numpy.abs(weights) * numpy.sqrt(x[: self.positive].mean(0) + 0.01)
-        kept = numpy.argsort(-use)[:KEPT]
-        x = x[:, kept]
-        held_out = numpy.zeros(len(x))
+    def unseen(self, corpus, folds: int) -> numpy.ndarray:
+        """Log-odds of every row by weights that its contract had no part in."""
+        found = numpy.zeros(self.truth.shape, numpy.float32)
         for fold in range(folds):
-            test = self.fold % folds == fold
-            w, bias = logistic(x[~test], self.truth[~test], self.weight[~test], 1.0)
-            held_out[test] = 1 / (1 + numpy.exp(-(x[test] @ w + bias)))
-        # Every easy negative above the threshold stands for many.
-        threshold, f1 = best_threshold(numpy.repeat(held_out, numpy.maximum(1, self.weight.astype(int))),
-                                       numpy.repeat(self.truth, numpy.maximum(1, self.weight.astype(int))))
-        weights, bias = logistic(x, self.truth, self.weight, 1.0)
-        names = list(self.chosen)
-        phrases = {names[k]: round(float(w), 2) for k, w in zip(kept, weights) if abs(w) >= 0.05}
-        return {"bias": round(float(bias), 3), "threshold": round(threshold, 4), "f1": f1, "phrases": phrases}
+            others = numpy.array([d for d in range(corpus.documents) if d % folds != fold])
+            rows = numpy.where(self.document % folds == fold)[0]
+            found[rows] = sparse.log_odds(self.rows, rows, *self.fit(others, fold))
+        return found
+
+
+def platt(odds, truth, centre=(1.0, 0.0), prior=0.0) -> tuple[float, float]:
+    """Slope and shift that make log-odds probabilities, by Newton's method; drawn to `centre`."""
+    x = numpy.stack([odds, numpy.ones(len(odds))], 1).astype(numpy.float64)
+    w = numpy.array(centre)
+    hold = prior * numpy.array([1.0, 0.1]) + 1e-6
+    for _ in range(30):
+        p = 1 / (1 + numpy.exp(-numpy.clip(x @ w, -30, 30)))
+        gradient = x.T @ (p - truth) + hold * (w - centre)
+        curve = (x * (p * (1 - p))[:, None]).T @ x + numpy.diag(hold)
+        step = numpy.linalg.solve(curve, gradient)
+        w = w - numpy.clip(step, -1, 1)
+        if abs(step).max() < 1e-5:
+            break
+    return max(0.05, float(w[0])), float(w[1])
+
+
+class Calibration:
+    """Log-odds to probabilities: a slope and shift for each category, then one curve for the kind.
+
+    The curve is needed because what a model is surest of is right less often than a logistic curve says.
+    """
+
+    def __init__(self, fitted: Fitted, odds, rows):
+        rows = numpy.where(rows)[0]
+        self.lines = []
+        common = platt(odds[rows].ravel(), fitted.truth[rows].ravel())
+        for column in range(len(fitted.names)):
+            own = rows[fitted.best_of_name(odds[:, column])[rows]]
+            self.lines.append(platt(odds[own, column], fitted.truth[own, column], centre=common, prior=PRIOR))
+        straight = self.straight(odds)
+        pairs = []
+        for column in range(len(fitted.names)):
+            own = rows[fitted.best_of_name(odds[:, column])[rows]]
+            pairs.append(numpy.stack([straight[own, column], fitted.truth[own, column]], 1))
+        self.knots = monotone(numpy.concatenate(pairs))
+
+    def straight(self, odds) -> numpy.ndarray:
+        slope, shift = numpy.array(self.lines).T
+        return 1 / (1 + numpy.exp(-numpy.clip(odds * slope + shift, -30, 30)))
+
+    def probabilities(self, odds) -> numpy.ndarray:
+        x, y = numpy.array(self.knots).T
+        return numpy.interp(self.straight(odds), x, y)
+
+
+def monotone(pairs) -> list[list[float]]:
+    """Points of a rising curve through `KNOTS` bins of scores with as many right ones in each."""
+    pairs = pairs[numpy.argsort(pairs[:, 0], kind="stable")]
+    right = numpy.cumsum(pairs[:, 1])
+    cuts = numpy.searchsorted(right, numpy.linspace(0, right[-1], KNOTS + 1)[1:-1])
+    bins = [[len(part), *part.mean(0)] for part in numpy.split(pairs, cuts) if len(part)]
+    pooled = []
+    for part in bins:
+        pooled.append(part)
+        while len(pooled) > 1 and pooled[-2][2] >= pooled[-1][2]:
+            (n, x, y), (m, u, v) = pooled[-2:]
+            pooled[-2:] = [[n + m, (n * x + m * u) / (n + m), (n * y + m * v) / (n + m)]]
+    inner = [[round(float(x), 4), round(float(y), 4)] for _, x, y in pooled]
+    top = inner[-1][1]
+    # Rising to the end, so that no two scores become one.
+    return [[0.0, 0.0], *inner, [1.0, round(top + (1 - top) * 0.1, 4)]]
+
+
+class Found:
+    """For every contract and category the candidates, best first, and the labelled passages they are."""
+
+    def __init__(self, corpus, parts: list[tuple[Fitted, numpy.ndarray]]):
+        self.labels, self.candidates = {}, {}
+        scores, right = {}, {}
+        for fitted, p in parts:
+            for column, name in enumerate(fitted.names):
+                rows = numpy.where((p[:, column] >= LEAST) & fitted.best_of_name(p[:, column]))[0]
+                for row in rows:
+                    key = (int(fitted.document[row]), name)
+                    place = tuple(fitted.held.places[row])
+                    held = self.candidates.setdefault(key, {})
+                    score = float(p[row, column])
+                    old = held.get(place)
+                    if old is None or old[0] < score:
+                        held[place] = (score, bool(fitted.truth[row, column]))
+        where = {fitted.kind: fitted for fitted, _ in parts}
+        for document, name, rows in corpus.gold:
+            kinds = ["sentence"] + ([PIECES[name]] if name in PIECES else [])
+            places = {tuple(where[k].held.places[r]) for k in kinds for r in rows[k]}
+            self.labels.setdefault((document, name), []).append(places)
+        self.candidates = {
+            key: sorted(((s, place, ok) for place, (s, ok) in held.items()), key=lambda c: (-c[0], c[1]))
+            for key, held in self.candidates.items()
+        }
+
+    def measure(self, documents, names, threshold, most):
+        """As `lectern eval` counts: found, missed, wrong; absent, said absent; present, given; what was given."""
+        counts, given_all = numpy.zeros(7, int), []
+        for document in documents:
+            for name in names:
+                key = (document, name)
+                taken = [c for c in self.candidates.get(key, ()) if c[0] >= threshold[name]][: most[name]]
+                labels = self.labels.get(key, [])
+                places = {c[1] for c in taken}
+                hit = sum(1 for label in labels if label & places)
+                counts += (hit, len(labels) - hit, sum(1 for c in taken if not c[2]), not labels, not labels and not taken,
+                           bool(labels), bool(labels) and bool(taken))
+                given_all += [(c[0], c[2]) for c in taken]
+        return counts, given_all
+
+    def area(self, names) -> float:
+        gold, wrong = [], []
+        for (_, name), candidates in self.candidates.items():
+            if name in names:
+                wrong += [c[0] for c in candidates if not c[2]]
+        for key, labels in self.labels.items():
+            if key[1] in names:
+                best = {c[1]: c[0] for c in self.candidates.get(key, ())}
+                gold += [max((best.get(place, 0.0) for place in label), default=0.0) for label in labels]
+        gold, wrong = -numpy.sort(-numpy.array(gold)), -numpy.sort(-numpy.array(wrong))
+        right = gold[gold >= LEAST]
+        scores = numpy.unique(numpy.concatenate([right, wrong]))[::-1]
+        hits, misses = (numpy.searchsorted(-s, -scores, side="right") for s in (right, wrong))
+        precision = numpy.maximum.accumulate((hits / numpy.maximum(1, hits + misses))[::-1])[::-1]
+        return float((numpy.diff(numpy.concatenate([[0], hits / len(gold)])) * precision).sum())
+
+
+def calibration_error(given, bins: int = 10) -> float:
+    """Expected calibration error over bins of equal width, as `evaluation/metrics.rs` has it."""
+    score, right = numpy.array(given, float).reshape(-1, 2).T
+    which = numpy.minimum((score * bins).astype(int), bins - 1)
+    return sum(abs(score[which == b].sum() - right[which == b].sum()) for b in range(bins)) / max(1, len(score))
+
+
+def f1(counts) -> float:
+    found, missed, wrong = counts[:3]
+    return 2 * found / max(1, 2 * found + missed + wrong)
+
+
+def thresholds(found: Found, corpus, most) -> tuple[dict, dict]:
+    """One for every category, between a common one and its own best one, where what must be kept is kept.
+
+    A category with few labels stays near the common one: its own best is an accident.
+    """
+    documents = range(corpus.documents)
+    own, sure = {}, {}
+    for name in corpus.names:
+        scores = [(f1(found.measure(documents, [name], {name: t}, most)[0]), t) for t in numpy.arange(0.1, 0.8, 0.04)]
+        own[name] = max(scores)[1]
+        labels = sum(len(held) for (_, n), held in found.labels.items() if n == name)
+        sure[name] = labels / (labels + TRUST)
+    best = None
+    for common in numpy.arange(0.14, 0.5, 0.02):
+        chosen = {n: float(common + sure[n] * (own[n] - common)) for n in corpus.names}
+        counts, given = found.measure(documents, corpus.names, chosen, most)
+        keeps = counts[4] >= ABSENT * counts[3] and counts[6] >= PRESENT * counts[5]
+        if keeps and (best is None or f1(counts) > best[0]):
+            best = (f1(counts), chosen, describe(counts, given) | {"common threshold": round(float(common), 2)})
+    if best is None:
+        raise SystemExit("no threshold keeps what must be kept")
+    return best[1], best[2]
+
+
+def describe(counts, given) -> dict:
+    found, missed, wrong, absent, said, present, something = (int(c) for c in counts)
+    return {
+        "precision": round(found / max(1, found + wrong), 3), "recall": round(found / max(1, found + missed), 3),
+        "f1": round(f1(counts), 3), "absent said absent": round(said / max(1, absent), 3),
+        "present given": round(something / max(1, present), 3), "calibration error": round(calibration_error(given), 3),
+    }
+
+
+def learn(corpus, folds: int) -> tuple[list[Fitted], list, dict, dict]:
+    kinds = [Fitted(corpus, kind) for kind in ("sentence", "party", "title", "date")]
+    curves, parts = [], []
+    for fitted in kinds:
+        odds = fitted.unseen(corpus, folds)
+        fold = fitted.document % folds
+        # The probabilities that are measured come from curves that their contract had no part in either.
+        p = numpy.zeros(odds.shape)
+        for f in range(folds):
+            p[fold == f] = Calibration(fitted, odds, fold != f).probabilities(odds[fold == f])
+        curves.append(Calibration(fitted, odds, fold == fold))
+        parts.append((fitted, p))
+        print(f"{fitted.kind}: {len(odds)} rows, {fitted.rows.features} phrases", flush=True)
+    found = Found(corpus, parts)
+    most = {}
+    for name in corpus.names:
+        in_each = [sum(1 for c in held if c[2]) for (_, n), held in found.candidates.items() if n == name]
+        most[name] = max(3, int(numpy.quantile([n for n in in_each if n] or [1], 0.95)))
+    chosen, measured = thresholds(found, corpus, most)
+    report(corpus, found, chosen, most, measured)
+    return kinds, curves, chosen, most
+
+
+def report(corpus, found, chosen, most, measured) -> None:
+    areas = []
+    for name in corpus.names:
+        counts, given = found.measure(range(corpus.documents), [name], chosen, most)
+        areas.append(found.area({name}))
+        said = describe(counts, given)
+        print(f"{name:36} {counts[0] + counts[1]:5} labels  area {areas[-1]:.3f}  F1 {said['f1']:.3f}  P {said['precision']:.3f}"
+              f"  R {said['recall']:.3f}  from {chosen[name]:.2f}")
+    reach = sum(bool(label) for labels in found.labels.values() for label in labels)
+    print(f"labelled passages that are a sentence or piece: {reach} of {sum(map(len, found.labels.values()))}")
+    print(f"area {found.area(set(corpus.names)):.3f}, mean of categories {numpy.mean(areas):.3f}, at the threshold {measured}", flush=True)
+
+
+def table(corpus, kinds, curves, chosen, most) -> dict:
+    """The file: categories with bias, curve and thresholds; each phrase once, with number and hundredths by category."""
+    categories = {n: {"threshold": round(chosen[n], 4), "most": most[n]} for n in corpus.names}
+    phrases = {}
+    for fitted, own in zip(kinds, curves):
+        weights, bias = fitted.fit(numpy.arange(corpus.documents), 99)
+        listed = {}
+        for row in numpy.where(weights.any(1))[0]:
+            pairs = [(corpus.names.index(fitted.names[c]), round(100 * float(weights[row, c]))) for c in numpy.where(weights[row])[0]]
+            listed[fitted.phrases[row]] = [x for pair in sorted(pairs) for x in pair]
+        phrases[fitted.kind] = dict(sorted(listed.items()))
+        for column, name in enumerate(fitted.names):
+            curve = [round(x, 4) for x in own.lines[column]]
+            categories[name][fitted.kind] = {"bias": round(float(bias[column]), 3), "slope": curve[0], "shift": curve[1]}
+        print(f"{fitted.kind}: {len(listed)} phrases, {int((weights != 0).sum())} weights", flush=True)
+    note = "Learned by engine/model/training/phrases.py from the training split of CUAD (The Atticus Project, CC BY 4.0)."
+    knots = {fitted.kind: own.knots for fitted, own in zip(kinds, curves)}
+    return {"note": note, "curves": knots, "categories": categories, "phrases": phrases}
+
+
+def written(found: dict) -> str:
+    """JSON with a line for each category and phrase."""
+    def lines(held, deep):
+        rows = [f"{json.dumps(k, ensure_ascii=False)}:{json.dumps(v, separators=(',', ':'))}" for k, v in held.items()]
+        return "{\n" + ",\n".join(rows) + "\n}" if deep else "{" + ",\n".join(rows) + "}"
+
+    kinds = ",\n".join(f"{json.dumps(kind)}:{lines(held, True)}" for kind, held in found["phrases"].items())
+    return f'{{"note":{json.dumps(found["note"])},\n"curves":{lines(found["curves"], True)},\n"categories":{lines(found["categories"], True)},\n"phrases":{{{kinds}}}}}\n'
+
+
+def scored(found: dict, record: dict) -> list:
+    """Features and scores of one document's sentences and pieces, computed from the table alone."""
+    names, texts = list(found["categories"]), [text for _, text, _ in record["sentences"]]
+    pieces = [inside for _, _, inside in record["sentences"]]
+
+    def scores(kind, row):
+        log_odds = {n: c[kind]["bias"] for n, c in found["categories"].items() if kind in c}
+        for feature in row:
+            held = iter(found["phrases"][kind].get(feature, ()))
+            for number, weight in zip(held, held):
+                log_odds[names[number]] += weight / 100
+        curve = {n: found["categories"][n][kind] for n in log_odds}
+        p = {n: 1 / (1 + numpy.exp(-(curve[n]["slope"] * x + curve[n]["shift"]))) for n, x in log_odds.items()}
+        p = {n: numpy.interp(x, *numpy.array(found["curves"][kind]).T) for n, x in p.items()}
+        return {n: round(float(x), 6) for n, x in p.items() if x >= LEAST}
+
+    rows = []
+    for text, own, inside, row in zip(texts, features.of_sentences(texts), pieces, features.of_pieces(texts, pieces)):
+        inner = [{"piece": k, "text": text[a:b], "features": sorted(f), "scores": scores(k, f)} for (k, a, b), f in zip(inside, row)]
+        rows.append({"text": text, "features": sorted(own), "scores": scores("sentence", own), "pieces": inner})
+    return rows
 
 
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments.add_argument("--data", type=pathlib.Path, required=True, help="the folder with train.jsonl.xz")
+    arguments.add_argument("--data", type=pathlib.Path, help="the folder with train.jsonl.xz")
     arguments.add_argument("--out", type=pathlib.Path, required=True)
+    arguments.add_argument("--cache", type=pathlib.Path, default=pathlib.Path("../../../build/cuad-sentences.jsonl"))
     arguments.add_argument("--folds", type=int, default=5)
+    arguments.add_argument("--golden", type=pathlib.Path, nargs=2, metavar=("DOCUMENT", "FILE"))
     given = arguments.parse_args()
-    documents = list(load(given.data / "train.jsonl.xz"))
-    counts, seen_in = collections.Counter(), collections.Counter()
-    for rows, _, _ in documents:
-        for row in rows:
-            counts.update(row)
-        seen_in.update(set().union(*rows))
-    rare = {f for f, n in seen_in.items() if n < MIN_DOCUMENTS}
-    documents = [([r - rare for r in rows], labelled, lengths) for rows, labelled, lengths in documents]
-    total = sum(len(rows) for rows, _, _ in documents)
-    print(f"{len(documents)} contracts, {total} sentences, {len(seen_in) - len(rare)} phrases", flush=True)
-    random = numpy.random.default_rng(0)
-    table = {}
-    for name in sorted({c for _, labelled, _ in documents for c in labelled}):
-        category = Category(documents, counts, total, name, random)
-        learned = category.learn(given.folds)
-        lengths = [n for _, _, lengths in documents for n in lengths[name]]
-        learned["length"] = int(numpy.median(lengths))
-        in_each = [len(labelled[name]) for _, labelled, _ in documents if labelled[name]]
-        learned["most"] = max(2, int(numpy.quantile(in_each, 0.9)))
-        print(f"{name:36} {category.positive:5} sentences  F1 {learned.pop('f1'):.3f} at {learned['threshold']:.3f}"
-              f"  {learned['length']} characters", flush=True)
-        table[name] = learned
-    note = "Learned by engine/model/training/phrases.py from the training split of CUAD (The Atticus Project, CC BY 4.0)."
-    text = json.dumps({"note": note, "categories": table}, ensure_ascii=False, indent=None, separators=(",", ":"))
-    given.out.write_text(text.replace('},"', '},\n"').replace('"phrases":{', '\n "phrases":{') + "\n", encoding="utf-8")
+    if given.golden:
+        record = json.loads(given.golden[0].read_text(encoding="utf-8").splitlines()[0])
+        rows = scored(json.loads(given.out.read_text(encoding="utf-8")), record)
+        given.golden[1].write_text("\n".join(json.dumps(r, ensure_ascii=False) for r in rows) + "\n", encoding="utf-8")
+        return
+    corpus = read(given.data, given.cache)
+    print(f"{corpus.documents} contracts, {len(corpus.gold)} labelled passages", flush=True)
+    given.out.write_text(written(table(corpus, *learn(corpus, given.folds))), encoding="utf-8")
     print(f"{given.out}: {given.out.stat().st_size} bytes")
 
 

@@ -64,7 +64,7 @@ pub fn right(kind: FieldType, noted: &str, claims: &[&Claim]) -> Option<bool> {
                 let own = words(&format!("{} {}", c.text, quotes.join(" ")));
                 wanted.iter().all(|w| own.contains(w))
             };
-            (!wanted.is_empty()).then(|| claims.iter().any(said))
+            (!wanted.is_empty()).then(|| claims.iter().any(|c| said(c)))
         }
         _ => None,
     }

@@ -71,14 +71,18 @@ pub struct Passage {
 
 /// The contracts of the validation split in `folder`: `val.jsonl.xz` or `val.jsonl`.
 pub fn contracts(folder: &Path) -> Result<Vec<Contract>, DataError> {
-    records(folder, &["val.jsonl.xz", "val.jsonl"])
+    read(&existing(folder, &["val.jsonl.xz", "val.jsonl"])?)
 }
 
-/// The records of the first of the files `names` that is in `folder`: JSON lines, plain or packed with xz.
+/// The records of the first of the files `names` that is in `folder`.
 pub fn records<T: DeserializeOwned>(folder: &Path, names: &[&str]) -> Result<Vec<T>, DataError> {
-    let path = existing(folder, names)?;
-    let io = |source| DataError::Io { path: path.clone(), source };
-    let file = File::open(&path).map_err(io)?;
+    read(&existing(folder, names)?)
+}
+
+/// The records in the file `path`: JSON lines, packed with xz where its name ends so.
+pub fn read<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>, DataError> {
+    let io = |source| DataError::Io { path: path.to_owned(), source };
+    let file = File::open(path).map_err(io)?;
     let packed = path.extension().is_some_and(|e| e == "xz");
     let lines: Box<dyn BufRead> = if packed {
         Box::new(BufReader::new(lzma_rust2::XzReader::new(BufReader::new(file), true)))
@@ -91,7 +95,8 @@ pub fn records<T: DeserializeOwned>(folder: &Path, names: &[&str]) -> Result<Vec
         if line.trim().is_empty() {
             continue;
         }
-        let wrong = |e: serde_json::Error| DataError::Line { path: path.clone(), line: i + 1, reason: e.to_string() };
+        let wrong =
+            |e: serde_json::Error| DataError::Line { path: path.to_owned(), line: i + 1, reason: e.to_string() };
         found.push(serde_json::from_str(&line).map_err(wrong)?);
     }
     Ok(found)

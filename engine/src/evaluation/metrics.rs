@@ -160,6 +160,45 @@ pub fn area(curve: &[Point]) -> f64 {
     sum
 }
 
+/// Whether each of `given` is one of the labelled passages, with its score.
+pub fn judged(ruler: &Ruler, gold: &[Gold], given: &[Given]) -> Vec<(f64, bool)> {
+    let is = |p: &Given| gold.iter().flatten().any(|place| ruler.overlap(*place, p.span) >= ENOUGH);
+    given.iter().map(|p| (p.score, is(p))).collect()
+}
+
+/// Bins of equal width that scores are sorted into for their reliability.
+pub const BINS: usize = 10;
+
+/// What was given with scores of one bin.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Bin {
+    /// How many passages.
+    pub count: usize,
+    /// Their mean score.
+    pub score: f64,
+    /// The share of them that is right.
+    pub right: f64,
+}
+
+/// Scores beside what came of them: for each of [`BINS`] bins of equal width that is not empty, from low to high. Scores
+/// outside 0 to 1 count in the first or last.
+pub fn reliability(judged: &[(f64, bool)]) -> Vec<Bin> {
+    let of = |score: f64| ((score * BINS as f64).max(0.0) as usize).min(BINS - 1);
+    let bin = |number: usize| {
+        let own: Vec<&(f64, bool)> = judged.iter().filter(|(score, _)| of(*score) == number).collect();
+        let right = share(own.iter().filter(|(_, right)| *right).count(), own.len())?;
+        Some(Bin { count: own.len(), score: mean(own.iter().map(|(score, _)| *score)), right })
+    };
+    (0..BINS).filter_map(bin).collect()
+}
+
+/// The expected calibration error: how far scores are from the share that is right, over all bins by their counts. 0 of
+/// nothing.
+pub fn calibration_error(bins: &[Bin]) -> f64 {
+    let all: usize = bins.iter().map(|b| b.count).sum();
+    bins.iter().filter_map(|b| Some(share(b.count, all)? * (b.score - b.right).abs())).sum()
+}
+
 /// Mean; 0 of nothing.
 pub fn mean(values: impl IntoIterator<Item = f64>) -> f64 {
     let (sum, n) = values.into_iter().fold((0.0, 0_usize), |(sum, n), v| (sum + v, n + 1));

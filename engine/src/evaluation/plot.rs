@@ -1,12 +1,16 @@
-//! A picture of a report: the precision-recall curve, and F1 per category as bars. SVG written by hand.
+//! A picture of a report: the precision-recall curve, how reliable scores are, and F1 per category as bars. SVG written by hand.
 
-use super::report::Report;
+use super::report::{Calibration, Report};
 use std::fmt::Write;
 
 /// Side of the curve's square and where it stands.
 const SIDE: f64 = 340.0;
 const LEFT: f64 = 56.0;
 const TOP: f64 = 64.0;
+/// The smaller square of reliability below it, and the radius of its largest point.
+const SMALL: f64 = 180.0;
+const BELOW: f64 = TOP + SIDE + 74.0;
+const LARGEST: f64 = 7.0;
 /// Where the bars begin, how long the longest is, and the height of a row.
 const BARS: f64 = 680.0;
 const LONGEST: f64 = 240.0;
@@ -14,7 +18,7 @@ const ROW: f64 = 15.0;
 
 /// The report as an SVG picture.
 pub fn svg(report: &Report) -> String {
-    let height = (TOP + ROW * report.categories.len() as f64 + 30.0).max(TOP + SIDE + 60.0);
+    let height = (TOP + ROW * report.categories.len() as f64 + 30.0).max(BELOW + SMALL + 50.0);
     let about = &report.about;
     let mut out = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 980 {height}\" font-family=\"sans-serif\" font-size=\"11\">\n\
@@ -31,6 +35,9 @@ pub fn svg(report: &Report) -> String {
     );
     text(&mut out, LEFT, 42.0, "start", &below);
     curve(&mut out, report);
+    if let Some(calibration) = &report.calibration {
+        reliability(&mut out, calibration);
+    }
     bars(&mut out, report);
     out.push_str("</svg>\n");
     out
@@ -56,6 +63,34 @@ fn curve(out: &mut String, report: &Report) {
     let (px, py) = (x(report.micro.recall), y(report.micro.precision));
     element(out, format_args!("<circle cx=\"{px:.1}\" cy=\"{py:.1}\" r=\"4\" fill=\"#b3392b\"/>"));
     text(out, px + 7.0, py - 5.0, "start", "what is shown");
+}
+
+/// Scores against the share that is right: on the diagonal a score is a probability. Larger points stand for more.
+fn reliability(out: &mut String, calibration: &Calibration) {
+    let (x, y) = (|score: f64| LEFT + score * SMALL, |right: f64| BELOW + (1.0 - right) * SMALL);
+    for value in [0.0, 0.5, 1.0] {
+        line(out, (x(value), y(0.0)), (x(value), y(1.0)), "#ddd");
+        line(out, (x(0.0), y(value)), (x(1.0), y(value)), "#ddd");
+        text(out, x(value), y(0.0) + 14.0, "middle", &format!("{value:.1}"));
+        text(out, LEFT - 6.0, y(value) + 4.0, "end", &format!("{value:.1}"));
+    }
+    line(out, (x(0.0), y(0.0)), (x(1.0), y(1.0)), "#999");
+    text(out, x(0.5), y(0.0) + 30.0, "middle", "score of what is shown");
+    text(out, x(0.02), y(1.0) + 12.0, "start", "share right");
+    let most = calibration.points.iter().map(|b| b.count).max().unwrap_or(1) as f64;
+    for bin in &calibration.points {
+        let radius = (LARGEST * (bin.count as f64 / most).sqrt()).max(1.5);
+        let (px, py) = (x(bin.score), y(bin.right));
+        element(out, format_args!("<circle cx=\"{px:.1}\" cy=\"{py:.1}\" r=\"{radius:.1}\" fill=\"#1f5fa8\"/>"));
+    }
+    let said = [
+        format!("expected calibration error {:.3}", calibration.error),
+        format!("{} passages in bins:", calibration.given),
+        calibration.bins.clone(),
+    ];
+    for (i, words) in said.iter().enumerate() {
+        text(out, LEFT + SMALL + 14.0, BELOW + 14.0 + ROW * i as f64, "start", words);
+    }
 }
 
 fn bars(out: &mut String, report: &Report) {

@@ -1,7 +1,9 @@
 //! Counting over documents, and the report that is written.
 
 use super::labels::Contract;
-use super::metrics::{Counts, Matched, Point, area, curve, mean, precision_at, share};
+use super::metrics::{
+    BINS, Bin, Counts, Matched, Point, area, calibration_error, curve, mean, precision_at, reliability, share,
+};
 use crate::tasks::{Evidence, Pack};
 use crate::text::DocText;
 use serde::{Deserialize, Serialize};
@@ -45,6 +47,7 @@ pub struct Tally {
     seconds: Vec<f64>,
     /// For each document whether every essential that could be compared is right; nothing where none could.
     essentials: Vec<Option<bool>>,
+    judged: Vec<(f64, bool)>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -91,6 +94,11 @@ impl Tally {
         if let Some(all) = self.essentials.last_mut().filter(|_| ESSENTIALS.contains(&tally.name.as_str())) {
             *all = Some(all.unwrap_or(true) && right);
         }
+    }
+
+    /// Notes scores of what was given, and whether it is right.
+    pub(super) fn judge(&mut self, judged: Vec<(f64, bool)>) {
+        self.judged.extend(judged);
     }
 
     /// Counts one field of one document: what the result gave, and the ranked candidates for the curve.
@@ -160,6 +168,7 @@ impl Tally {
                 share(compared().filter(|right| **right).count(), compared().count())
             },
             answers_right: share(sum(|f| f.answers.1), sum(|f| f.answers.0)),
+            calibration: Calibration::of(&self.judged),
             quotes: self.quotes,
             quotes_verified: rate(self.verified, self.quotes),
             seconds_mean: mean(seconds.iter().copied()),
@@ -259,6 +268,32 @@ pub struct Category {
     pub answers_right: Option<f64>,
 }
 
+/// How far the scores of what was given can be taken as probabilities of being right.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Calibration {
+    /// Passages given with a score.
+    pub given: usize,
+    /// How they are sorted into bins.
+    pub bins: String,
+    /// The expected calibration error.
+    pub error: f64,
+    /// Mean score and share right of each bin that is not empty.
+    pub points: Vec<Bin>,
+}
+
+impl Calibration {
+    /// `None` where nothing has a score.
+    fn of(judged: &[(f64, bool)]) -> Option<Self> {
+        let points = reliability(judged);
+        (!judged.is_empty()).then(|| Self {
+            given: judged.len(),
+            bins: format!("{BINS} of equal width"),
+            error: calibration_error(&points),
+            points,
+        })
+    }
+}
+
 /// The result of an evaluation.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Report {
@@ -302,6 +337,9 @@ pub struct Report {
     pub essentials_right: Option<f64>,
     /// Share of all values that could be compared which are the noted ones.
     pub answers_right: Option<f64>,
+    /// How well scores say what is right, over all passages given; none where the method gives no scores.
+    #[serde(default)]
+    pub calibration: Option<Calibration>,
     /// Quotes given.
     pub quotes: usize,
     /// Share of them that stand in the document, character for character.

@@ -1,10 +1,12 @@
 //! The table of phrases: what is learned, what is written by hand, and what keywords give.
 
 use super::features::words;
+use super::pieces::Piece;
+use super::weights::Weights;
 use crate::tasks::FieldSpec;
 use serde::Deserialize;
 use std::borrow::Cow;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// Learned from CUAD's training split (The Atticus Project, CC BY 4.0).
 const LEARNED: &str = include_str!("phrases.json");
@@ -28,38 +30,24 @@ pub struct RulesError {
     pub reason: String,
 }
 
-/// The phrases of one field.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// What is known of one field.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Category {
-    /// Log-odds of a sentence that holds none of the phrases.
-    pub bias: f64,
-    /// A sentence with this score or more is taken.
+    /// A passage of this probability or more is given.
     pub threshold: f64,
     /// Most passages given for one document.
-    #[serde(default = "most")]
     pub most: usize,
-    /// Usual length of a passage in characters.
-    #[serde(default = "long")]
-    pub length: usize,
-    /// What each phrase adds to the log-odds. Besides words: `before:` a word of the heading, `@` a mark of its form.
-    pub phrases: HashMap<String, f64>,
-}
-
-fn most() -> usize {
-    MOST
-}
-
-fn long() -> usize {
-    usize::MAX
+    pub(super) sentence: Weights,
+    /// Where the field is asked for in a few words: which pieces of sentences may be it as well.
+    pub(super) piece: Option<(Piece, Weights)>,
 }
 
 impl Category {
-    /// The score of a sentence with these features, 0 to 1.
-    pub(super) fn score(&self, features: &HashSet<String>) -> f64 {
-        // A table has fewer phrases than a long sentence has features.
-        let held: f64 = self.phrases.iter().filter(|(phrase, _)| features.contains(*phrase)).map(|(_, w)| w).sum();
-        1.0 / (1.0 + (-(self.bias + held)).exp())
+    /// All its phrases. Besides words: `before:` and `under:` a word of the line before and of the heading, `^` the
+    /// beginning of a sentence, `in:`, `<` and `>` what stands around a piece, `@` a mark of form or place.
+    pub fn phrases(&self) -> impl Iterator<Item = &str> {
+        let pieces = self.piece.iter().flat_map(|(_, weights)| weights.phrases.keys());
+        self.sentence.phrases.keys().chain(pieces).map(String::as_str)
     }
 
     /// The category of a field that has no phrases but its keywords.
@@ -71,18 +59,110 @@ impl Category {
                 phrases.insert(phrase.join(" "), KEYWORD_WEIGHT * phrase.len() as f64);
             }
         }
-        Self { bias: KEYWORDS.0, threshold: KEYWORDS.1, most: MOST, length: long(), phrases }
+        Self::by_hand(KEYWORDS.0, KEYWORDS.1, MOST, phrases)
     }
+
+    fn by_hand(bias: f64, threshold: f64, most: usize, phrases: HashMap<String, f64>) -> Self {
+        let sentence = Weights { bias, line: (1.0, 0.0), curve: Vec::new(), phrases };
+        Self { threshold, most, sentence, piece: None }
+    }
+}
+
+/// `written.json`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WrittenFile {
+    #[serde(rename = "note")]
+    _note: String,
+    like: HashMap<String, String>,
+    categories: HashMap<String, Written>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct File {
+struct Written {
+    bias: f64,
+    threshold: f64,
+    most: usize,
+    phrases: HashMap<String, f64>,
+}
+
+/// `phrases.json`: each phrase once, with the numbers of its categories (in alphabetical order) and hundredths.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LearnedFile {
     #[serde(rename = "note")]
     _note: String,
-    #[serde(default)]
-    like: HashMap<String, String>,
-    categories: HashMap<String, Category>,
+    curves: ByKind<Vec<(f64, f64)>>,
+    categories: BTreeMap<String, Learned>,
+    phrases: ByKind<HashMap<String, Vec<i32>>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ByKind<T> {
+    sentence: T,
+    date: T,
+    party: T,
+    title: T,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Learned {
+    threshold: f64,
+    most: usize,
+    sentence: Line,
+    date: Option<Line>,
+    party: Option<Line>,
+    title: Option<Line>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Line {
+    bias: f64,
+    slope: f64,
+    shift: f64,
+}
+
+impl LearnedFile {
+    fn categories(self) -> HashMap<String, Category> {
+        let of = |list: HashMap<String, Vec<i32>>| by_category(list, self.categories.len());
+        let mut sentences = of(self.phrases.sentence);
+        let (mut dates, mut parties, mut titles) =
+            (of(self.phrases.date), of(self.phrases.party), of(self.phrases.title));
+        let mut found = HashMap::new();
+        for (i, (name, learned)) in self.categories.into_iter().enumerate() {
+            let weights = |line: Line, curve: &Vec<(f64, f64)>, phrases: &mut Vec<HashMap<String, f64>>| Weights {
+                bias: line.bias,
+                line: (line.slope, line.shift),
+                curve: curve.clone(),
+                phrases: phrases.get_mut(i).map(std::mem::take).unwrap_or_default(),
+            };
+            let sentence = weights(learned.sentence, &self.curves.sentence, &mut sentences);
+            let date = learned.date.map(|l| (Piece::Date, weights(l, &self.curves.date, &mut dates)));
+            let party = learned.party.map(|l| (Piece::Party, weights(l, &self.curves.party, &mut parties)));
+            let title = learned.title.map(|l| (Piece::Title, weights(l, &self.curves.title, &mut titles)));
+            let piece = date.or(party).or(title);
+            found.insert(name, Category { threshold: learned.threshold, most: learned.most, sentence, piece });
+        }
+        found
+    }
+}
+
+/// The phrases of each of `count` categories.
+fn by_category(list: HashMap<String, Vec<i32>>, count: usize) -> Vec<HashMap<String, f64>> {
+    let mut found = vec![HashMap::new(); count];
+    for (phrase, pairs) in list {
+        for pair in pairs.chunks_exact(2) {
+            let [number, hundredths] = pair else { continue };
+            if let Some(phrases) = usize::try_from(*number).ok().and_then(|n| found.get_mut(n)) {
+                phrases.insert(phrase.clone(), f64::from(*hundredths) / 100.0);
+            }
+        }
+    }
+    found
 }
 
 /// The phrases of all fields that have some.
@@ -97,21 +177,22 @@ pub struct Table {
 impl Table {
     /// The tables that come with the program.
     pub fn built_in() -> Result<Self, RulesError> {
-        let mut learned = read("phrases.json", LEARNED)?;
-        let written = read("written.json", WRITTEN)?;
-        let measured = learned.categories.keys().cloned().collect();
+        let mut categories = read::<LearnedFile>("phrases.json", LEARNED)?.categories();
+        let written: WrittenFile = read("written.json", WRITTEN)?;
+        let measured = categories.keys().cloned().collect();
         for (field, category) in written.like {
-            let known = learned.categories.get(&category).cloned();
+            let known = categories.get(&category).cloned();
             let known = known.ok_or_else(|| RulesError {
                 file: "written.json",
                 reason: format!("{field} is to be like {category}, which is not in phrases.json"),
             })?;
-            learned.categories.insert(field, known);
+            categories.insert(field, known);
         }
-        learned.categories.extend(written.categories);
+        let by_hand = |w: Written| Category::by_hand(w.bias, w.threshold, w.most, w.phrases);
+        categories.extend(written.categories.into_iter().map(|(name, w)| (name, by_hand(w))));
         let mut hasher = blake3::Hasher::new();
         hasher.update(LEARNED.as_bytes()).update(WRITTEN.as_bytes());
-        Ok(Self { categories: learned.categories, measured, digest: hasher.finalize().to_hex().to_string() })
+        Ok(Self { categories, measured, digest: hasher.finalize().to_hex().to_string() })
     }
 
     /// Hex digest over the tables: results of different digests are not comparable.
@@ -145,6 +226,6 @@ impl Table {
     }
 }
 
-fn read(file: &'static str, json: &str) -> Result<File, RulesError> {
+fn read<T: serde::de::DeserializeOwned>(file: &'static str, json: &str) -> Result<T, RulesError> {
     serde_json::from_str(json).map_err(|e| RulesError { file, reason: e.to_string() })
 }

@@ -98,8 +98,10 @@ pub(super) fn valued(field: &FieldSpec, grounded: Grounded) -> Vec<Claim> {
             }
         }
     }
+    let without = |e: &&Evidence| !values.iter().any(|(_, _, passages)| passages.contains(e));
+    let bare: Vec<Evidence> = grounded.evidence.iter().filter(without).cloned().collect();
     let several = values.len();
-    if several == 0 {
+    if several == 0 && !(field.many && field.kind == FieldType::Party) {
         let mut claim = as_passage(field, grounded);
         claim.checks.push(format!(
             "No rule finds a value of this kind ({}) in this passage: check it by reading.",
@@ -110,7 +112,7 @@ pub(super) fn valued(field: &FieldSpec, grounded: Grounded) -> Vec<Claim> {
     let taken = if field.many { several } else { 1 };
     let others: Vec<String> = values.iter().skip(taken).map(|(v, _, _)| v.value.to_string()).collect();
     let unlocated = grounded.unlocated;
-    let claims = values.into_iter().take(taken).map(|(found, said, evidence)| {
+    let valued = values.into_iter().take(taken).map(|(found, said, evidence)| {
         let mut claim = Grounded { evidence, unlocated: unlocated.clone() }.claim(ClaimKind::Field, &field.name, said);
         claim.value = Some(found.value);
         claim.checks.extend(found.note);
@@ -119,7 +121,12 @@ pub(super) fn valued(field: &FieldSpec, grounded: Grounded) -> Vec<Claim> {
         }
         claim
     });
-    claims.collect()
+    let mut claims: Vec<Claim> = valued.collect();
+    if field.many {
+        // People, and the names that parties go by in the text, have no form that a rule knows.
+        claims.extend(one_each(field, Grounded { evidence: bare, unlocated: unlocated.clone() }));
+    }
+    claims
 }
 
 fn as_passage(field: &FieldSpec, grounded: Grounded) -> Claim {

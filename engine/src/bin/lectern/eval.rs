@@ -209,6 +209,10 @@ fn show(report: &Report) {
     let rate = |r: Option<f64>| r.map_or("-".to_owned(), |r| format!("{r:.3}"));
     out!("values as noted                 {}", rate(report.answers_right));
     out!("parties, dates, law all right   {}  of the documents", rate(report.essentials_right));
+    if let Some(calibration) = &report.calibration {
+        let (error, given) = (calibration.error, calibration.given);
+        out!("expected calibration error      {error:.3}  ({given} passages given, bins: {})", calibration.bins);
+    }
     out!("quotes verified                 {:.3}  of {}", report.quotes_verified, report.quotes);
     out!("labels not in the text          {} of {}", report.unaligned, report.labelled);
     out!(
