@@ -18,7 +18,7 @@ pub mod written;
 use crate::progress::{Event, Silent, Sink};
 use crate::rules::{Candidate, Ruled, RulesError, Table};
 use crate::tasks::{Claim, Evidence, FieldSpec, Method, Pack, PackError, TaskSpec, TooLong};
-use crate::text::{DocText, Span};
+use crate::text::DocText;
 use crate::workspace::{DocumentId, ImportError, LibraryError, StoreError, StoredRun, Workspace};
 use align::Bare;
 use labels::{Contract, DataError};
@@ -199,18 +199,17 @@ fn count(tally: &mut Tally, pack: &Pack, contract: &Contract, text: &DocText, ru
         tally.unaligned += gold.iter().filter(|places| places.is_empty()).count();
         let given = given(run, field);
         if let Some(noted) = contract.labels.get(&field.name).and_then(|l| l.answer.as_deref()) {
-            let claims: Vec<&Claim> = run.result.claims.iter().filter(|c| c.label == field.name).collect();
+            let claims: Vec<&Claim> = claims_of(run, field).collect();
             tally.answer(i, answers::right(field.kind, noted, &claims));
         }
         tally.quotes(&given, text);
         let operating: Vec<Given> = given.iter().map(|e| Given { span: e.span, score: 1.0 }).collect();
-        let scored = scored(run, field);
-        let ranked = ranked(
-            ruled.as_ref().map_or(Vec::new(), |(ruled, table)| ruled.candidates(table, field, LEAST_SCORE)),
-            &scored,
-        );
-        let sure = scored.into_iter().filter_map(|(span, score)| Some(Given { span, score: score? }));
-        tally.judge(metrics::judged(&ruler, &gold, &sure.collect::<Vec<Given>>()));
+        let weighed = ruled.as_ref().map(|(ruled, table)| ruled.candidates(table, field, LEAST_SCORE));
+        let ranked = ranked(weighed.unwrap_or_default(), run, field);
+        for claim in claims_of(run, field).filter(|c| !c.evidence.is_empty()) {
+            let right = claim.evidence.iter().any(|e| metrics::is_labelled(&ruler, &gold, e.span));
+            tally.judge(claim.confidence, right);
+        }
         tally.add(i, &Matched::new(&ruler, &gold, &operating), &Matched::new(&ruler, &gold, &ranked));
     }
 }
@@ -224,31 +223,28 @@ fn passages<'c>(contract: &'c Contract, category: &str) -> impl Iterator<Item = 
     first.into_iter()
 }
 
-/// The passages of `field` that stand on its curve: what was given, by its confidence, and all that the rules weighed. A
-/// passage without any score comes first: nothing says that it is less sure.
-fn ranked(weighed: Vec<Candidate>, scored: &[(Span, Option<f64>)]) -> Vec<Given> {
-    let weighed = weighed.into_iter().filter(|c| !scored.iter().any(|(span, _)| *span == c.span));
-    let given = scored.iter().map(|(span, score)| Given { span: *span, score: score.unwrap_or(1.0) });
-    given.chain(weighed.map(|c| Given { span: c.span, score: c.score })).collect()
-}
-
-/// The passages a result gives for `field`, each once, with the confidence of the claim.
-fn scored(run: &StoredRun, field: &FieldSpec) -> Vec<(Span, Option<f64>)> {
-    let mut scored: Vec<(Span, Option<f64>)> = Vec::new();
-    for claim in run.result.claims.iter().filter(|c| c.label == field.name) {
+/// The passages of `field` that stand on its curve: all that the rules weighed, by their scores, and what else was given,
+/// by its confidence; without one it comes first, since nothing says that it is less sure.
+fn ranked(weighed: Vec<Candidate>, run: &StoredRun, field: &FieldSpec) -> Vec<Given> {
+    let mut ranked: Vec<Given> = weighed.iter().map(|c| Given { span: c.span, score: c.score }).collect();
+    for claim in claims_of(run, field) {
         for evidence in &claim.evidence {
-            if !scored.iter().any(|(span, _)| *span == evidence.span) {
-                scored.push((evidence.span, claim.confidence));
+            if !ranked.iter().any(|given| given.span == evidence.span) {
+                ranked.push(Given { span: evidence.span, score: claim.confidence.unwrap_or(1.0) });
             }
         }
     }
-    scored
+    ranked
+}
+
+fn claims_of<'r>(run: &'r StoredRun, field: &FieldSpec) -> impl Iterator<Item = &'r Claim> {
+    run.result.claims.iter().filter(|c| c.label == field.name)
 }
 
 /// The passages a result gives for `field`, each once.
 fn given<'r>(run: &'r StoredRun, field: &FieldSpec) -> Vec<&'r Evidence> {
     let mut given: Vec<&Evidence> = Vec::new();
-    for evidence in run.result.claims.iter().filter(|c| c.label == field.name).flat_map(|c| &c.evidence) {
+    for evidence in claims_of(run, field).flat_map(|c| &c.evidence) {
         if !given.iter().any(|e| e.span == evidence.span) {
             given.push(evidence);
         }

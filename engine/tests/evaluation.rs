@@ -3,7 +3,7 @@
 use lectern_engine::evaluation::align::Bare;
 use lectern_engine::evaluation::labels::{Contract, DataError, contracts};
 use lectern_engine::evaluation::metrics::{
-    Counts, Given, Matched, Ruler, area, calibration_error, curve, judged, mean, precision_at, reliability,
+    Counts, Given, Matched, Ruler, area, calibration_error, curve, is_labelled, mean, precision_at, reliability,
 };
 use lectern_engine::text::Span;
 use proptest::prelude::*;
@@ -67,10 +67,9 @@ fn calibration_errors_of_known_scores() {
 fn what_was_given_is_judged_by_the_same_overlap() {
     let ruler = Ruler::new("aaaa bbbb aaaa");
     let gold = vec![vec![Span::new(0, 4), Span::new(10, 14)]];
-    let given = |from, to, score| Given { span: Span::new(from, to), score };
-    let found = judged(&ruler, &gold, &[given(10, 12, 0.9), given(5, 9, 0.2), given(10, 14, 0.4)]);
-    assert_eq!(found, [(0.9, true), (0.2, false), (0.4, true)]);
-    assert_eq!(judged(&ruler, &[], &[given(0, 4, 0.5)]), [(0.5, false)]);
+    let right = |gold: &[_], from, to| is_labelled(&ruler, gold, Span::new(from, to));
+    assert_eq!([right(&gold, 10, 12), right(&gold, 5, 9), right(&gold, 10, 14)], [true, false, true]);
+    assert!(!right(&[], 0, 4));
 }
 
 #[test]

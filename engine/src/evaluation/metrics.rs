@@ -160,10 +160,9 @@ pub fn area(curve: &[Point]) -> f64 {
     sum
 }
 
-/// Whether each of `given` is one of the labelled passages, with its score.
-pub fn judged(ruler: &Ruler, gold: &[Gold], given: &[Given]) -> Vec<(f64, bool)> {
-    let is = |p: &Given| gold.iter().flatten().any(|place| ruler.overlap(*place, p.span) >= ENOUGH);
-    given.iter().map(|p| (p.score, is(p))).collect()
+/// Whether `span` is one of the labelled passages.
+pub fn is_labelled(ruler: &Ruler, gold: &[Gold], span: Span) -> bool {
+    gold.iter().flatten().any(|place| ruler.overlap(*place, span) >= ENOUGH)
 }
 
 /// Bins of equal width that scores are sorted into for their reliability.

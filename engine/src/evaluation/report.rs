@@ -96,9 +96,9 @@ impl Tally {
         }
     }
 
-    /// Notes scores of what was given, and whether it is right.
-    pub(super) fn judge(&mut self, judged: Vec<(f64, bool)>) {
-        self.judged.extend(judged);
+    /// Notes how sure a result was of what it gave, where it said so, and whether that is right.
+    pub(super) fn judge(&mut self, confidence: Option<f64>, right: bool) {
+        self.judged.extend(confidence.map(|confidence| (confidence, right)));
     }
 
     /// Counts one field of one document: what the result gave, and the ranked candidates for the curve.
@@ -268,10 +268,10 @@ pub struct Category {
     pub answers_right: Option<f64>,
 }
 
-/// How far the scores of what was given can be taken as probabilities of being right.
+/// How far the confidence of claims can be taken as the probability of being right.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Calibration {
-    /// Passages given with a score.
+    /// Claims with a confidence.
     pub given: usize,
     /// How they are sorted into bins.
     pub bins: String,
@@ -337,7 +337,7 @@ pub struct Report {
     pub essentials_right: Option<f64>,
     /// Share of all values that could be compared which are the noted ones.
     pub answers_right: Option<f64>,
-    /// How well scores say what is right, over all passages given; none where the method gives no scores.
+    /// How well confidence says what is right, over all claims that have one; right is a claim with a labelled passage.
     #[serde(default)]
     pub calibration: Option<Calibration>,
     /// Quotes given.

@@ -211,7 +211,7 @@ fn show(report: &Report) {
     out!("parties, dates, law all right   {}  of the documents", rate(report.essentials_right));
     if let Some(calibration) = &report.calibration {
         let (error, given) = (calibration.error, calibration.given);
-        out!("expected calibration error      {error:.3}  ({given} passages given, bins: {})", calibration.bins);
+        out!("expected calibration error      {error:.3}  ({given} claims, bins: {})", calibration.bins);
     }
     out!("quotes verified                 {:.3}  of {}", report.quotes_verified, report.quotes);
     out!("labels not in the text          {} of {}", report.unaligned, report.labelled);
