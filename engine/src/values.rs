@@ -94,6 +94,22 @@ pub fn normalise(kind: FieldType, text: &str) -> Option<Found> {
     find(kind, text).into_iter().next()
 }
 
+impl Value {
+    /// Whether both mean the same. A party goes by one name in the first line and by its capitals above a signature: case,
+    /// marks and a leading "the" make no other party.
+    pub fn means(&self, other: &Value) -> bool {
+        match (self, other) {
+            (Value::Party { name }, Value::Party { name: other }) => name_words(name).eq(name_words(other)),
+            _ => self == other,
+        }
+    }
+}
+
+fn name_words(name: &str) -> impl Iterator<Item = String> {
+    let words = name.split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty()).map(str::to_lowercase);
+    words.enumerate().filter(|(i, word)| *i > 0 || word != "the").map(|(_, word)| word)
+}
+
 impl std::fmt::Display for Value {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {

@@ -195,6 +195,23 @@ fn a_field_that_may_have_many_gives_one_claim_for_each_value() {
 }
 
 #[test]
+fn a_passage_without_a_value_is_not_dropped_beside_others_that_have_one() {
+    const OPENING: &str =
+        "This Deed is made by Baltic Works Ltd. (the Buyer) and Alan Crane.\nBALTIC WORKS LTD. signs.\n";
+    let mut parties = field("Parties", FieldType::Party, &[]);
+    let mut dates = field("Dates", FieldType::Date, &[]);
+    (parties.many, dates.many) = (true, true);
+    let said = &["Baltic Works Ltd.", "Alan Crane", "BALTIC WORKS LTD."];
+    let mut model =
+        answering(vec![("Parties", found("Parties", said)), ("Dates", found("Dates", &["BALTIC WORKS LTD. signs"]))]);
+    let result = run(&mut model, &doc(OPENING), &pack(vec![parties, dates])).unwrap();
+    let [company, person, undated] = result.claims.as_slice() else { panic!("{result:?}") };
+    assert_eq!((company.text.as_str(), company.evidence.len()), ("Baltic Works Ltd.", 2), "one party under both forms");
+    assert_eq!((person.text.as_str(), &person.value, person.checks.is_empty()), ("Alan Crane", &None, true));
+    assert!(undated.checks[0].contains("No rule finds a value of this kind"), "{undated:?}");
+}
+
+#[test]
 fn one_failed_request_does_not_stop_the_others_and_all_failed_is_an_error() {
     let spec = pack(vec![field("Escrow", FieldType::Clause, &[]), field("Law", FieldType::Clause, &[])]);
     let law = found("Law", &["governed by the laws of Denmark"]);

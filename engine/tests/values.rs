@@ -12,6 +12,14 @@ fn one(kind: FieldType, text: &str) -> String {
 }
 
 #[test]
+fn a_party_is_the_same_in_capitals_and_without_its_article() {
+    let party = |name: &str| Value::Party { name: name.to_owned() };
+    assert!(party("The Baltic Works, Ltd.").means(&party("BALTIC WORKS LTD")));
+    assert!(!party("Baltic Works Ltd.").means(&party("Baltic Works Holding Ltd.")));
+    assert!(!party("Day of the").means(&party("Day of")) && !party("2").means(&Value::Number { amount: "2".into() }));
+}
+
+#[test]
 fn dates_in_many_written_forms() {
     for (text, iso) in [
         ("15 March 2024", "2024-03-15"),

@@ -86,7 +86,8 @@ fn of_field(grounds: &Grounds<'_>, field: &FieldSpec, own: Vec<Claim>, table: &T
 fn says_the_same(a: &Claim, b: &Claim) -> bool {
     let overlap = |x: Span, y: Span| x.start() < y.end() && y.start() < x.end();
     let passages = a.evidence.iter().any(|x| b.evidence.iter().any(|y| overlap(x.span, y.span)));
-    passages || (a.value.is_some() && a.value == b.value)
+    let values = a.value.as_ref().zip(b.value.as_ref());
+    passages || values.is_some_and(|(x, y)| x.means(y))
 }
 
 /// The best score of a candidate that shares text with one of the passages.

@@ -86,33 +86,15 @@ pub(super) fn valued(field: &FieldSpec, grounded: Grounded) -> Vec<Claim> {
     if !rules {
         return if field.many { one_each(field, grounded) } else { vec![as_passage(field, grounded)] };
     }
-    // Distinct values in the order of the quotes, each with the passages that have it.
-    let mut values: Vec<(Found, String, Vec<Evidence>)> = Vec::new();
-    for evidence in &grounded.evidence {
-        for found in values::find(field.kind, &evidence.quote) {
-            let said = one_line(evidence.quote.get(found.span.range()).unwrap_or_default());
-            match values.iter_mut().find(|(v, _, _)| v.value == found.value) {
-                Some((_, _, passages)) if passages.contains(evidence) => {}
-                Some((_, _, passages)) => passages.push(evidence.clone()),
-                None => values.push((found, said, vec![evidence.clone()])),
-            }
-        }
-    }
-    let without = |e: &&Evidence| !values.iter().any(|(_, _, passages)| passages.contains(e));
-    let bare: Vec<Evidence> = grounded.evidence.iter().filter(without).cloned().collect();
+    let (values, bare) = by_value(field.kind, &grounded.evidence);
     let several = values.len();
-    if several == 0 && !(field.many && field.kind == FieldType::Party) {
-        let mut claim = as_passage(field, grounded);
-        claim.checks.push(format!(
-            "No rule finds a value of this kind ({}) in this passage: check it by reading.",
-            field.kind.word()
-        ));
-        return vec![claim];
+    if several == 0 && !field.many {
+        return vec![unread(field, as_passage(field, grounded))];
     }
     let taken = if field.many { several } else { 1 };
     let others: Vec<String> = values.iter().skip(taken).map(|(v, _, _)| v.value.to_string()).collect();
     let unlocated = grounded.unlocated;
-    let valued = values.into_iter().take(taken).map(|(found, said, evidence)| {
+    let with_value = values.into_iter().take(taken).map(|(found, said, evidence)| {
         let mut claim = Grounded { evidence, unlocated: unlocated.clone() }.claim(ClaimKind::Field, &field.name, said);
         claim.value = Some(found.value);
         claim.checks.extend(found.note);
@@ -121,12 +103,45 @@ pub(super) fn valued(field: &FieldSpec, grounded: Grounded) -> Vec<Claim> {
         }
         claim
     });
-    let mut claims: Vec<Claim> = valued.collect();
+    let mut claims: Vec<Claim> = with_value.collect();
     if field.many {
-        // People, and the names that parties go by in the text, have no form that a rule knows.
-        claims.extend(one_each(field, Grounded { evidence: bare, unlocated: unlocated.clone() }));
+        let bare = one_each(field, Grounded { evidence: bare, unlocated });
+        claims.extend(bare.into_iter().map(|claim| unread(field, claim)));
     }
     claims
+}
+
+/// Distinct values in the order of the quotes, each with its words and the passages that have it; and the passages that
+/// have none.
+fn by_value(kind: FieldType, evidence: &[Evidence]) -> (Vec<(Found, String, Vec<Evidence>)>, Vec<Evidence>) {
+    let mut values: Vec<(Found, String, Vec<Evidence>)> = Vec::new();
+    let mut bare = Vec::new();
+    for evidence in evidence {
+        let all = values::find(kind, &evidence.quote);
+        if all.is_empty() {
+            bare.push(evidence.clone());
+        }
+        for found in all {
+            let said = one_line(evidence.quote.get(found.span.range()).unwrap_or_default());
+            match values.iter_mut().find(|(v, _, _)| v.value.means(&found.value)) {
+                Some((_, _, passages)) if passages.contains(evidence) => {}
+                Some((_, _, passages)) => passages.push(evidence.clone()),
+                None => values.push((found, said, vec![evidence.clone()])),
+            }
+        }
+    }
+    (values, bare)
+}
+
+/// A passage without a value, and that it has none. People, and what parties call themselves in the text, have no form
+/// that a rule could know: for them it says nothing.
+fn unread(field: &FieldSpec, mut claim: Claim) -> Claim {
+    if field.kind != FieldType::Party {
+        let kind = field.kind.word();
+        let check = format!("No rule finds a value of this kind ({kind}) in this passage: check it by reading.");
+        claim.checks.push(check);
+    }
+    claim
 }
 
 fn as_passage(field: &FieldSpec, grounded: Grounded) -> Claim {
