@@ -152,6 +152,15 @@ fn scores_are_between_nothing_and_one_best_first_and_more_come_with_less() {
 }
 
 #[test]
+fn a_field_of_ones_own_that_is_written_like_a_known_one_is_that_one() {
+    let table = Table::built_in().unwrap();
+    let field = |name: &str| FieldSpec { name: name.into(), ..Pack::built_in("cuad").unwrap().fields.remove(0) };
+    assert!(table.knows(&field("governing law ")) && table.measures(&field("GOVERNING LAW")));
+    assert_eq!(table.category(&field("governing law")), table.category(&field("Governing Law")));
+    assert!(!table.knows(&field("Governing laws")));
+}
+
+#[test]
 fn a_field_of_ones_own_is_found_by_its_keywords() {
     let (document, table) = (doc(CONTRACT), Table::built_in().unwrap());
     let ruled = Ruled::new(&document);

@@ -235,11 +235,9 @@ async fn extract(window: &Window) {
 
 /// The clauses of a contract are found by rules in seconds, each with how sure it is, the least sure on top if wished.
 async fn extract_by_rules(window: &Window) {
-    window.click("[data-testid=document-row][data-name='services-agreement.pdf'] button").await;
-    window.find("[data-page] canvas").await;
     window.click("[data-testid=tab-fields]").await;
     let choose = "for (const [of, value] of [['[data-packs]', 'cuad'], ['[data-testid=method]', 'rules']]) {
-        const select = document.querySelector(of); select.value = value; select.dispatchEvent(new Event('change')); }";
+        const select = document.querySelector(of); select.value = value; select.dispatchEvent(new Event('change', { bubbles: true })); }";
     window.run(choose, vec![]).await;
     window.click("[data-testid=run]").await;
     let by_rules =
@@ -250,7 +248,7 @@ async fn extract_by_rules(window: &Window) {
     window.until("the governing law is found, and how sure that is", law, MOMENT).await;
     window.theme("light").await;
     window.picture("13-rules.png").await;
-    window.click("button[aria-pressed=false]").await;
+    window.click("[data-testid=least-sure]").await;
     let sorted =
         "const sure = [...document.querySelectorAll('[data-testid=confidence]')].map((c) => parseInt(c.textContent));
         return sure.length > 5 && sure.every((s, i) => i === 0 || sure[i - 1] <= s)";

@@ -207,20 +207,28 @@ impl Table {
         names
     }
 
+    /// The name that the tables have for `field`: people write "Governing law" where the packs have "Governing Law".
+    fn known(&self, field: &FieldSpec) -> Option<(&str, &Category)> {
+        let exact = self.categories.get_key_value(&field.name);
+        let name = field.name.trim().to_lowercase();
+        let same = || self.categories.iter().filter(|(n, _)| n.to_lowercase() == name).min_by_key(|(n, _)| n.as_str());
+        exact.or_else(same).map(|(name, category)| (name.as_str(), category))
+    }
+
     /// Whether the tables have phrases for `field`, beyond its keywords.
     pub fn knows(&self, field: &FieldSpec) -> bool {
-        self.categories.contains_key(&field.name)
+        self.known(field).is_some()
     }
 
     /// Whether scores for `field` were measured on labelled documents, so that they can be told as a probability.
     pub fn measures(&self, field: &FieldSpec) -> bool {
-        self.measured.contains(&field.name)
+        self.known(field).is_some_and(|(name, _)| self.measured.contains(name))
     }
 
     /// The phrases of `field`, by its name; its keywords where the tables do not know it.
     pub fn category(&self, field: &FieldSpec) -> Cow<'_, Category> {
-        match self.categories.get(&field.name) {
-            Some(category) => Cow::Borrowed(category),
+        match self.known(field) {
+            Some((_, category)) => Cow::Borrowed(category),
             None => Cow::Owned(Category::of_keywords(field)),
         }
     }
