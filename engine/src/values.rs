@@ -12,6 +12,7 @@ use crate::text::Span;
 pub use dates::find_dates;
 pub use durations::find_durations;
 pub use money::{find_money, find_numbers, find_percents};
+pub(crate) use parties::is_form;
 pub use parties::{find_parties, party_name};
 use serde::{Deserialize, Serialize};
 

@@ -1,6 +1,6 @@
 """What the rules look at in a sentence and in a piece of it: the twin of `engine/src/rules/features.rs`.
 
-Change both together; `engine/tests/rules.rs` compares them on a golden file that `phrases.py --golden` writes. Reads the
+Change both together; `engine/src/rules/parity.rs` compares them on a golden file that `phrases.py --golden` writes. Reads the
 lines of `engine/examples/cuad_sentences.rs`: sentences and pieces are cut by the product itself.
 """
 
@@ -16,6 +16,16 @@ import numpy
 # Longest line that counts as a heading, in words, and how many sentences it is in force for.
 HEADING_WORDS = 8
 HEADING_REACH = 12
+# Legal forms of companies: those of `engine/src/values/parties.rs`.
+FORMS = {
+    "inc", "incorporated", "ltd", "limited", "llc", "llp", "lllp", "lp", "ulc", "corp", "corporation",
+    "company", "co", "plc", "na", "fsb", "gmbh", "mbh", "ag", "kg", "kgaa", "ug", "ohg", "se", "sa", "sas",
+    "sarl", "snc", "sca", "spa", "srl", "sl", "slu", "ltda", "lda", "bv", "nv", "bvba", "cv", "a/s", "aps",
+    "ab", "as", "asa", "ans", "oy", "oyj", "oü", "hf", "ehf", "sro", "kft", "zrt", "doo", "ood", "ead", "sia",
+    "uab", "pty", "pte", "sdn", "bhd", "berhad", "tbk", "kk", "foundation", "bank", "trust", "university",
+    "association", "partnership", "fund",
+}
+AROUND_FORMS = ',;:()"“”'
 # From this overlap on a passage counts as a labelled one (`evaluation/metrics.rs`).
 ENOUGH = 0.5
 
@@ -75,6 +85,18 @@ def beside(text: str, last: bool) -> str:
     return "|" if not sign else "a" if sign.isalnum() else sign
 
 
+def is_form(word: str) -> bool:
+    return word[:1].isupper() and word.replace(".", "").lower() in FORMS
+
+
+def parted(piece: str) -> tuple[bool, set[str]]:
+    """Whether a piece holds a legal form after its first word, and its words without the forms: all forms are one."""
+    inner = piece.split()
+    forms = [i > 0 and is_form(w.strip(AROUND_FORMS)) for i, w in enumerate(inner)]
+    plain = [w for w, form in zip(inner, forms) if not form]
+    return any(forms), {word for w in plain for word in words(w)}
+
+
 def of_pieces(texts: list[str], pieces: list[list[tuple[str, int, int]]]) -> list[list[set[str]]]:
     """The features of the pieces of each sentence, in their order."""
     counts = collections.Counter(w for text in texts for w in words(text))
@@ -87,7 +109,8 @@ def of_pieces(texts: list[str], pieces: list[list[tuple[str, int, int]]]) -> lis
             shared = {"in:" + w for w in own} | marks(text, own, index, len(texts))
         for kind, start, end in inside:
             own, left, right = words(text[start:end]), words(text[:start])[-3:], words(text[end:])[:2]
-            row = shared | set(own) | {f"@size {min(9, len(own))}", f"@order {min(5, order[kind])}"}
+            forms, plain = parted(text[start:end])
+            row = shared | plain | {f"@size {min(9, len(own))}", f"@order {min(5, order[kind])}"}
             row.add(f"@often {min(9, min((counts[w] for w in own), default=0).bit_length())}")
             row.update("< " + " ".join(left[-length:]) for length in (1, 2) if len(left) >= length)
             row.update("<< " + w for w in left)
@@ -95,6 +118,8 @@ def of_pieces(texts: list[str], pieces: list[list[tuple[str, int, int]]]) -> lis
             row.update((f"<{beside(text[:start], True)}", f">{beside(text[end:], False)}"))
             if not any(c.islower() for c in text[start:end]):
                 row.add("@upper")
+            if forms:
+                row.add("@form")
             name = (kind, " ".join(own))
             row.add("@again" if name in seen else "@new")
             seen.add(name)

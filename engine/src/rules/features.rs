@@ -6,11 +6,14 @@
 
 use super::pieces::Piece;
 use crate::text::Span;
+use crate::values::is_form;
 use std::collections::{HashMap, HashSet};
 use unicode_normalization::UnicodeNormalization;
 
 /// Longest line that counts as a heading, in words.
 const HEADING_WORDS: usize = 8;
+/// Marks around a legal form.
+const AROUND_FORMS: [char; 8] = [',', ';', ':', '(', ')', '"', '“', '”'];
 /// For how many sentences a heading is in force.
 const HEADING_REACH: usize = 12;
 
@@ -112,7 +115,13 @@ fn of_piece(text: &str, span: Span, counts: &HashMap<&str, u32>) -> (String, Fea
     let (left, own, right) = (words(before), words(inner), words(after));
     let left = left.get(left.len().saturating_sub(3)..).unwrap_or_default();
     let rarest = own.iter().map(|w| counts.get(w.as_str()).copied().unwrap_or_default()).min().unwrap_or_default();
-    let mut found: Features = own.iter().cloned().collect();
+    // Contracts of one country teach the legal forms of that country: here all forms are one.
+    let form = |(i, word): &(usize, &str)| *i > 0 && is_form(word.trim_matches(AROUND_FORMS));
+    let (forms, plain): (Vec<_>, Vec<_>) = inner.split_whitespace().enumerate().partition(form);
+    let mut found: Features = plain.into_iter().flat_map(|(_, word)| words(word)).collect();
+    if !forms.is_empty() {
+        found.insert("@form".to_owned());
+    }
     found.insert(format!("@size {}", own.len().min(9)));
     found.insert(format!("@often {}", (u32::BITS - rarest.leading_zeros()).min(9)));
     for length in [1, 2] {

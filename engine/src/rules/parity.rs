@@ -7,6 +7,7 @@ use crate::evaluation::labels;
 use crate::import::raw::Format;
 use crate::import::{normalize, parse};
 use crate::tasks::{FieldSpec, Pack};
+use crate::values::parties::FORMS;
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -35,6 +36,15 @@ fn same_scores(here: impl Iterator<Item = (String, f64)>, row: &Row) {
         let agree = there.map_or(score < LEAST + 1e-5, |there| (there - score).abs() < 1e-5);
         assert!(agree, "{name} of {:?}: {score} here, {there:?} there", row.text);
     }
+}
+
+#[test]
+fn the_training_script_has_the_same_legal_forms() {
+    let script = include_str!("../../model/training/features.py");
+    let list = script.split("FORMS = {").nth(1).and_then(|s| s.split('}').next()).unwrap();
+    let there: BTreeSet<&str> =
+        list.split(',').map(|form| form.trim().trim_matches('"')).filter(|f| !f.is_empty()).collect();
+    assert_eq!(there, FORMS.iter().copied().collect());
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //! them chooses.
 
 use crate::text::Span;
-use crate::values;
+use crate::values::{self, is_form};
 use serde::{Deserialize, Serialize};
 
 /// A kind of short passage inside a sentence.
@@ -120,45 +120,30 @@ fn open_dates(words: &[Word<'_>]) -> Vec<Span> {
     found
 }
 
-/// Legal forms in lower case, full stops left out.
-const FORMS: [&str; 26] = [
-    "inc",
-    "incorporated",
-    "ltd",
-    "limited",
-    "llc",
-    "llp",
-    "lp",
-    "corp",
-    "corporation",
-    "company",
-    "co",
-    "plc",
-    "gmbh",
-    "ag",
-    "sa",
-    "bv",
-    "nv",
-    "trust",
-    "bank",
-    "partnership",
-    "association",
-    "university",
-    "foundation",
-    "fund",
-    "pty",
-    "pte",
-];
 /// Words that stand before a name and are none of it.
-const BEFORE_NAMES: [&str; 12] =
-    ["between", "among", "and", "by", "with", "the", "this", "to", "for", "agreement", "exhibit", "of"];
+const BEFORE_NAMES: [&str; 14] = [
+    "between",
+    "among",
+    "and",
+    "by",
+    "with",
+    "the",
+    "this",
+    "to",
+    "for",
+    "agreement",
+    "exhibit",
+    "of",
+    "parties",
+    "party",
+];
 /// Words after which a name without a legal form may stand.
 const INTRODUCE: [&str; 6] = ["between", "among", "and", "by", "with", "parties"];
 
 /// Names by their capital letters: up to a legal form, or introduced and followed by a comma or a bracket.
 fn names(words: &[Word<'_>]) -> Vec<Span> {
     let mut found = Vec::new();
-    let form = |w: &Word<'_>| FORMS.contains(&w.lower.replace('.', "").as_str()) && w.is_capital();
+    let form = |w: &Word<'_>| is_form(w.bare);
     let mut i = 0;
     while i < words.len() {
         let begins = |w: &Word<'_>| w.is_capital() && !w.is_one_of(&BEFORE_NAMES);

@@ -92,9 +92,9 @@ pub(super) fn valued(field: &FieldSpec, grounded: Grounded) -> Vec<Claim> {
         return vec![unread(field, as_passage(field, grounded))];
     }
     let taken = if field.many { several } else { 1 };
-    let others: Vec<String> = values.iter().skip(taken).map(|(v, _, _)| v.value.to_string()).collect();
+    let others: Vec<String> = values.iter().skip(taken).map(|v| v.found.value.to_string()).collect();
     let unlocated = grounded.unlocated;
-    let with_value = values.into_iter().take(taken).map(|(found, said, evidence)| {
+    let with_value = values.into_iter().take(taken).map(|Said { found, said, evidence }| {
         let mut claim = Grounded { evidence, unlocated: unlocated.clone() }.claim(ClaimKind::Field, &field.name, said);
         claim.value = Some(found.value);
         claim.checks.extend(found.note);
@@ -111,10 +111,17 @@ pub(super) fn valued(field: &FieldSpec, grounded: Grounded) -> Vec<Claim> {
     claims
 }
 
+/// A value, how it is said first, and the passages that have it.
+struct Said {
+    found: Found,
+    said: String,
+    evidence: Vec<Evidence>,
+}
+
 /// Distinct values in the order of the quotes, each with its words and the passages that have it; and the passages that
 /// have none.
-fn by_value(kind: FieldType, evidence: &[Evidence]) -> (Vec<(Found, String, Vec<Evidence>)>, Vec<Evidence>) {
-    let mut values: Vec<(Found, String, Vec<Evidence>)> = Vec::new();
+fn by_value(kind: FieldType, evidence: &[Evidence]) -> (Vec<Said>, Vec<Evidence>) {
+    let mut values: Vec<Said> = Vec::new();
     let mut bare = Vec::new();
     for evidence in evidence {
         let all = values::find(kind, &evidence.quote);
@@ -123,10 +130,10 @@ fn by_value(kind: FieldType, evidence: &[Evidence]) -> (Vec<(Found, String, Vec<
         }
         for found in all {
             let said = one_line(evidence.quote.get(found.span.range()).unwrap_or_default());
-            match values.iter_mut().find(|(v, _, _)| v.value.means(&found.value)) {
-                Some((_, _, passages)) if passages.contains(evidence) => {}
-                Some((_, _, passages)) => passages.push(evidence.clone()),
-                None => values.push((found, said, vec![evidence.clone()])),
+            match values.iter_mut().find(|v| v.found.value.means(&found.value)) {
+                Some(known) if known.evidence.contains(evidence) => {}
+                Some(known) => known.evidence.push(evidence.clone()),
+                None => values.push(Said { found, said, evidence: vec![evidence.clone()] }),
             }
         }
     }

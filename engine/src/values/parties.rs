@@ -60,40 +60,72 @@ const BEFORE_NAME: &[&str] = &[
     "the parties:",
     "parties:",
 ];
-/// Legal forms, in lower case and without full stops.
-const FORMS: &[&str] = &[
+/// Legal forms, in lower case and without full stops. `features.py` of the training scripts has the same.
+pub(crate) const FORMS: &[&str] = &[
     "inc",
     "incorporated",
     "ltd",
     "limited",
     "llc",
     "llp",
+    "lllp",
     "lp",
+    "ulc",
     "corp",
     "corporation",
     "company",
     "co",
     "plc",
+    "na",
+    "fsb",
     "gmbh",
+    "mbh",
     "ag",
     "kg",
+    "kgaa",
+    "ug",
+    "ohg",
     "se",
     "sa",
     "sas",
     "sarl",
+    "snc",
+    "sca",
     "spa",
     "srl",
+    "sl",
+    "slu",
+    "ltda",
+    "lda",
     "bv",
     "nv",
+    "bvba",
+    "cv",
     "a/s",
     "aps",
     "ab",
     "as",
     "asa",
+    "ans",
     "oy",
     "oyj",
+    "oü",
+    "hf",
+    "ehf",
+    "sro",
+    "kft",
+    "zrt",
+    "doo",
+    "ood",
+    "ead",
+    "sia",
+    "uab",
     "pty",
     "pte",
+    "sdn",
+    "bhd",
+    "berhad",
+    "tbk",
     "kk",
     "foundation",
     "bank",
@@ -101,6 +133,7 @@ const FORMS: &[&str] = &[
     "university",
     "association",
     "partnership",
+    "fund",
 ];
 
 /// The name of a party from the words that introduce it: role, address and law of incorporation are taken away.
@@ -207,10 +240,12 @@ fn person_or_body(raw: &str) -> bool {
 
 fn has_form(name: &str) -> bool {
     let words = name.split(|c: char| c.is_whitespace() || c == ',').filter(|w| !w.is_empty());
-    words.skip(usize::from(name.contains(char::is_whitespace))).any(|w| {
-        let plain: String = w.chars().filter(|c| *c != '.').collect();
-        w.starts_with(char::is_uppercase) && FORMS.contains(&plain.to_lowercase().as_str())
-    })
+    words.skip(usize::from(name.contains(char::is_whitespace))).any(is_form)
+}
+
+/// Whether `word` is a legal form as names have it: with a capital letter, with or without full stops.
+pub(crate) fn is_form(word: &str) -> bool {
+    word.starts_with(char::is_uppercase) && FORMS.contains(&word.replace('.', "").to_lowercase().as_str())
 }
 
 fn starts_like_name(name: &str) -> bool {
