@@ -57,6 +57,9 @@ CONFIGS = {
     # The model that issue 3 measures.
     "measure": m1_config(([0] * 7 + [1]) * 2, hidden=1024, heads=16, kv_heads=4, head_dim=64, rotary_dim=32,
                          experts=32, per_token=2, intermediate=768, vocab=49152, context=1048576),
+    # Small enough that a million tokens take minutes: narrow attention, one softmax layer in eight.
+    "long": m1_config([0] * 7 + [1], hidden=256, heads=2, kv_heads=1, head_dim=32, rotary_dim=16, experts=8,
+                      per_token=2, intermediate=256, vocab=4096, context=1048576),
 }
 
 
