@@ -3,7 +3,7 @@
 mod tiny;
 
 use std::ops::ControlFlow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use lectern_engine::generate::native::NativeGenerator;
 use lectern_engine::generate::{Answer, GenerateError, Generator, ReadReport, Reading, Request, Shape, StopReason};
@@ -33,7 +33,7 @@ fn place(bytes: usize) -> Place {
 
 impl Place {
     fn load(&self) -> NativeGenerator {
-        NativeGenerator::load(&self.model).unwrap()
+        NativeGenerator::load(&self.model, None).unwrap()
     }
 
     fn reading(&self) -> Reading<'_> {
@@ -43,6 +43,26 @@ impl Place {
     fn state_files(&self) -> Vec<PathBuf> {
         std::fs::read_dir(&self.states).map_or(Vec::new(), |d| d.map(|e| e.unwrap().path()).collect())
     }
+}
+
+#[test]
+fn an_adapter_is_used_where_the_folder_names_one_or_a_person_does() {
+    let place = place(400);
+    let bare = place.load().card().clone();
+    let adapter = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/golden/m1_tiny_adapter");
+    let named = NativeGenerator::load(&place.model, Some(adapter.clone())).unwrap().card().clone();
+    assert_eq!(named.name, "tiny with tiny-tuned");
+    assert_ne!(named.digest, bare.digest, "what one has read is not the other's");
+    std::fs::create_dir(place.model.join("tuned")).unwrap();
+    for file in ["adapter.json", "adapter.safetensors"] {
+        std::fs::copy(adapter.join(file), place.model.join("tuned").join(file)).unwrap();
+    }
+    let card = r#"{"format": 1, "name": "tiny", "chat_template": "chatml", "interim": true, "adapter": "tuned"}"#;
+    std::fs::write(place.model.join("lectern.json"), card).unwrap();
+    assert_eq!(place.load().card(), &named);
+    std::fs::remove_file(place.model.join("tuned/adapter.json")).unwrap();
+    let error = NativeGenerator::load(&place.model, None).map(|_| ()).unwrap_err().to_string();
+    assert!(error.contains("adapter.json"), "{error}");
 }
 
 fn request(shape: Shape, max_tokens: usize) -> Request {

@@ -90,6 +90,9 @@ pub enum LoadError {
         /// Tensors of another shape or type than asked for.
         misfits: Vec<Misfit>,
     },
+    /// The adapter to be used with it cannot be.
+    #[error(transparent)]
+    Adapter(#[from] crate::adapter::AdapterError),
     /// The numeric library refused (out of memory, for the most part).
     #[error("cannot prepare the model's tensors: {0}")]
     Tensor(#[from] candle_core::Error),

@@ -56,12 +56,14 @@ pub(crate) fn modify(tensor: &Tensor, change: impl FnOnce(&mut [f32])) -> Result
     tensor.inplace_op1(&Modify(RefCell::new(Some(change))))
 }
 
-/// `x W^T` without bias.
+/// `x W^T` without bias; with an adapter beside it `x W^T + (x A^T) B^T`.
 #[derive(Clone, Debug)]
 pub struct Linear {
     weight: Weight,
     inner: usize,
     columns: usize,
+    /// A `[r, K]` and B `[N, r]`.
+    beside: Option<Box<[Linear; 2]>>,
 }
 
 #[derive(Clone, Debug)]
@@ -80,21 +82,26 @@ impl Linear {
     pub fn new(weight: Tensor) -> Result<Linear> {
         let (columns, inner) = weight.dims2()?;
         let turned = weight.t()?;
-        Ok(Linear { weight: Weight::Dense { weight, turned }, inner, columns })
+        Ok(Linear { weight: Weight::Dense { weight, turned }, inner, columns, beside: None })
     }
 
     /// From a quantised weight.
     #[must_use]
     pub fn packed(weight: Packed) -> Linear {
-        Linear { inner: weight.inputs(), columns: weight.outputs(), weight: Weight::Packed(weight) }
+        Linear { inner: weight.inputs(), columns: weight.outputs(), weight: Weight::Packed(weight), beside: None }
     }
 
-    /// The weight, where it is quantised.
+    /// The same with what an adapter adds: `down` `[r, K]`, then `up` `[N, r]`.
+    pub(crate) fn beside(self, down: Linear, up: Linear) -> Linear {
+        Linear { beside: Some(Box::new([down, up])), ..self }
+    }
+
+    /// The weight, where it is quantised and all there is.
     #[must_use]
     pub fn as_packed(&self) -> Option<&Packed> {
         match &self.weight {
-            Weight::Dense { .. } => None,
-            Weight::Packed(weight) => Some(weight),
+            Weight::Packed(weight) if self.beside.is_none() => Some(weight),
+            _ => None,
         }
     }
 
@@ -112,6 +119,15 @@ impl Linear {
     /// # Errors
     /// `x` has another shape.
     pub fn forward_sharing(&self, x: &Tensor, rounded: &mut Option<Activations>) -> Result<Tensor> {
+        let out = self.forward_bare(x, rounded)?;
+        match self.beside.as_deref() {
+            None => Ok(out),
+            // Of `x` itself, not of what is rounded: it weighs little and was trained so.
+            Some([down, up]) => out + up.forward(&down.forward(x)?)?,
+        }
+    }
+
+    fn forward_bare(&self, x: &Tensor, rounded: &mut Option<Activations>) -> Result<Tensor> {
         let (rows, inner) = x.dims2()?;
         if inner != self.inner {
             candle_core::bail!("a linear map of {} inputs was given {inner}", self.inner);

@@ -5,6 +5,7 @@
 
 #![deny(unsafe_code)]
 
+pub mod adapter;
 pub mod attention;
 pub mod bench;
 pub mod block;

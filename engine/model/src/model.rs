@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use candle_core::{Device, Tensor};
 
+use crate::adapter::Adapter;
 use crate::attention::softmax::Rotations;
 use crate::block::Block;
 use crate::config::Config;
@@ -118,18 +119,46 @@ impl Model {
     /// # Errors
     /// See [`LoadError`].
     pub fn load_with(dir: &Path, options: LoadOptions) -> Result<Model, LoadError> {
+        Model::load_adapted(dir, options, None)
+    }
+
+    /// [`Model::load_with`], with an adapter beside the weights.
+    ///
+    /// # Errors
+    /// See [`LoadError`]; `Adapter` where it does not belong to this model.
+    pub fn load_adapted(dir: &Path, options: LoadOptions, adapter: Option<&Adapter>) -> Result<Model, LoadError> {
         let files = WeightFiles::open(dir)?;
         let (text, path) = files.config()?;
         let config = Config::parse(&text, &path)?;
-        let digest = files.digest(text.as_bytes());
-        // Quantised, the same files compute something else.
-        let digest = match options.quantize {
-            Some(scheme) => blake3::hash(format!("{digest} {}", scheme.name()).as_bytes()).to_hex().to_string(),
-            None => digest,
-        };
-        let inner =
-            files.load(options.quantize, |ledger| build::inner(config, digest, options.keys_and_values, ledger))?;
+        let of_files = files.digest(text.as_bytes());
+        if let Some(adapter) = adapter {
+            adapter.check_base(&of_files)?;
+        }
+        // Quantised or adapted, the same files compute something else.
+        let changes = [options.quantize.map(Scheme::name), adapter.map(Adapter::digest)];
+        let digest = changes.into_iter().flatten().fold(of_files, |digest, change| {
+            blake3::hash(format!("{digest} {change}").as_bytes()).to_hex().to_string()
+        });
+        let inner = files.load(options.quantize, |ledger| {
+            let Some(adapter) = adapter else { return build::inner(config, digest, options.keys_and_values, ledger) };
+            ledger.adapt(adapter);
+            let inner = build::inner(config, digest, options.keys_and_values, ledger)?;
+            match ledger.unfit() {
+                faults if faults.is_empty() => Ok(inner),
+                faults => Err(adapter.misfit(faults).into()),
+            }
+        })?;
         Ok(Model { inner: Arc::new(inner), options: ModelOptions::default() })
+    }
+
+    /// The digest that the model of a folder or GGUF file has as its files are, neither quantised nor adapted: what an
+    /// adapter is bound to. The weights are hashed, not loaded.
+    ///
+    /// # Errors
+    /// See [`LoadError`].
+    pub fn digest_of(dir: &Path) -> Result<String, LoadError> {
+        let files = WeightFiles::open(dir)?;
+        Ok(files.digest(files.config()?.0.as_bytes()))
     }
 
     /// The same weights, used with other options.
@@ -144,7 +173,7 @@ impl Model {
         &self.inner.config
     }
 
-    /// Hash of configuration and weights, as hex: two models with the same digest compute the same.
+    /// Hash of configuration, weights and adapter, as hex: two models with the same digest compute the same.
     #[must_use]
     pub fn digest(&self) -> &str {
         &self.inner.digest

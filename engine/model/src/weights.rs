@@ -15,6 +15,7 @@ use memmap2::Mmap;
 use safetensors::{Dtype, SafeTensors};
 use serde::Deserialize;
 
+use crate::adapter::{Adapter, LowRank};
 use crate::error::{ConfigError, LoadError, Misfit};
 use crate::gguf::{self, Header};
 use crate::layers::Linear;
@@ -286,6 +287,8 @@ impl WeightFiles {
             expert_bytes: 0,
             missing: Vec::new(),
             misfits: Vec::new(),
+            beside: BTreeMap::new(),
+            unfit: Vec::new(),
         };
         let built = build(&mut ledger)?;
         ledger.settle(&self.folder)?;
@@ -339,9 +342,24 @@ pub struct Ledger<'a> {
     expert_bytes: u64,
     missing: Vec<String>,
     misfits: Vec<Misfit>,
+    /// What an adapter adds to maps not yet taken, by the map's name.
+    beside: BTreeMap<String, LowRank>,
+    /// Where that does not fit its map.
+    unfit: Vec<String>,
 }
 
 impl Ledger<'_> {
+    /// Lets maps that are taken from here on have beside them what `adapter` adds.
+    pub(crate) fn adapt(&mut self, adapter: &Adapter) {
+        self.beside = adapter.maps();
+    }
+
+    /// Once all is taken: what of the adapter fits no map, in words.
+    pub(crate) fn unfit(&mut self) -> Vec<String> {
+        let unknown = std::mem::take(&mut self.beside).into_keys().map(|name| format!("the model has no {name}"));
+        self.unfit.drain(..).chain(unknown).collect()
+    }
+
     /// Bytes of what was taken so far, in the form in which it is kept.
     #[must_use]
     pub fn bytes(&self) -> u64 {
@@ -372,11 +390,25 @@ impl Ledger<'_> {
         Ok(Tensor::from_vec(values, shape, &Device::Cpu)?)
     }
 
-    /// Takes a linear map out, `[N, K]`: packed if the file holds it so or if it is to be quantised, else in f32.
+    /// Takes a linear map out, `[N, K]`: packed if the file holds it so or if it is to be quantised, else in f32; with
+    /// what an adapter adds to it.
     ///
     /// # Errors
     /// As [`Ledger::take`].
     pub fn linear(&mut self, name: &str, shape: [usize; 2]) -> Result<Linear, LoadError> {
+        let map = self.bare_linear(name, shape)?;
+        let module = name.strip_suffix(".weight").unwrap_or(name);
+        let Some(low_rank) = self.beside.remove(module) else { return Ok(map) };
+        if low_rank.shape != shape {
+            self.unfit.push(format!("{module} is {shape:?}, the adapter is for {:?}", low_rank.shape));
+            return Ok(map);
+        }
+        self.count(name, size_of_val(low_rank.down.as_slice()) + size_of_val(low_rank.up.as_slice()));
+        let [down, up] = low_rank.maps()?;
+        Ok(map.beside(down, up))
+    }
+
+    fn bare_linear(&mut self, name: &str, shape: [usize; 2]) -> Result<Linear, LoadError> {
         let scheme = self.scheme.and_then(|scheme| scheme_of(name, &shape, scheme));
         let stored = match self.tensors.get(name) {
             Some(stored) => stored.packed(shape)?,
@@ -467,8 +499,8 @@ fn release(map: &Mmap, part: &[u8]) {
     let _ = (map, part);
 }
 
-/// Little-endian bytes to f32.
-fn widen(dtype: Dtype, bytes: &[u8]) -> Vec<f32> {
+/// Little-endian bytes of F16, BF16 or F32 to f32.
+pub(crate) fn widen(dtype: Dtype, bytes: &[u8]) -> Vec<f32> {
     match dtype {
         Dtype::F16 => bytes.as_chunks::<2>().0.iter().map(|b| f16::from_le_bytes(*b).to_f32()).collect(),
         Dtype::BF16 => bytes.as_chunks::<2>().0.iter().map(|b| bf16::from_le_bytes(*b).to_f32()).collect(),

@@ -45,6 +45,11 @@ def logits(lectern: Path, model: Path, ids: Tensor) -> Tensor:
         return load_file(answer)["logits"].reshape(ids.numel(), -1)
 
 
+def digest(lectern: Path, model: Path) -> str:
+    """The engine's digest of a model's files: what an adapter is bound to."""
+    return run(lectern, "digest", "--model", model).strip()
+
+
 def convert(lectern: Path, model: Path, to: Path, scheme: str, file_mb: int) -> None:
     """Quantises a model into `to`. What stood there before is gone only when the new one is whole."""
     fresh = to.with_name(to.name + ".new")

@@ -19,6 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 import common
+import engine
 import lora
 import m1
 import packed
@@ -37,12 +38,14 @@ def base_files(config: dict) -> list[Path]:
 
 
 def load_base(config: dict) -> tuple[m1.Model, str]:
-    """The frozen base on its grid, and the digest of its files."""
+    """The frozen base on its grid, and the digest that an adapter is bound to: the engine's, where the base is a model's
+    folder; the engine takes no adapter of a student that is still in the making."""
     files, named = base_files(config), config["stage4"]["base"]
     if not files:
         raise SystemExit(f"no weights of {named}: run the stages before, or name a model's folder in [stage4]")
     if named != "student":
-        return packed.load(files[0].parent, config["run"]["chunk"]), common.digest(files)
+        folder = files[0].parent
+        return packed.load(folder, config["run"]["chunk"]), engine.digest(engine.binary(None), folder)
     model, _ = stage3.load(config)
     lora.settle(model)
     return model, common.digest(files)

@@ -57,6 +57,7 @@ const EXIT_CODES: &str = "Exit codes:
 Environment:
   LECTERN_LIBRARY  the library folder, where --library is not given
   LECTERN_MODEL    the model folder, where --model is not given
+  LECTERN_ADAPTER  the folder of an adapter, where --adapter is not given
   LECTERN_PDFIUM   the pdfium library file
 
 Nothing leaves this machine.";
@@ -83,6 +84,9 @@ pub(crate) struct Common {
     /// The model's folder
     #[arg(long, global = true, value_name = "DIR")]
     pub(crate) model: Option<PathBuf>,
+    /// The folder of an adapter, what the model was tuned with, instead of the model's own
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) adapter: Option<PathBuf>,
 }
 
 #[derive(Subcommand)]

@@ -40,9 +40,20 @@ pub struct FolderCard {
     /// How states keep keys and values: `f32`, `f16` (as without this key) or `q8`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keys_and_values: Option<String>,
+    /// Folder of the adapter that belongs to it, below its own: what it was tuned with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adapter: Option<PathBuf>,
     /// Token ids that end a turn.
     #[serde(default)]
     pub eos_token_ids: Vec<u32>,
+}
+
+/// The variable that names an adapter to be used instead of the model's own; the process of the model inherits it.
+pub const ADAPTER: &str = "LECTERN_ADAPTER";
+
+/// The adapter's folder: the one named explicitly, else the one that belongs to the model of `folder`.
+pub fn find_adapter(named: Option<PathBuf>, folder: &Path, card: &FolderCard) -> Option<PathBuf> {
+    named.or_else(|| card.adapter.as_ref().map(|own| folder.join(own)))
 }
 
 /// The model's folder: the one named explicitly, else the one from the environment, else the first bundled one that is

@@ -1,8 +1,9 @@
 //! The model in this process: reads a document into a state, keeps the state on disk, answers from forks of it.
 
-use super::locate::folder_card;
+use super::locate::{find_adapter, folder_card};
 use super::{Answer, GenerateError, Generator, ModelCard, ReadReport, Reading, Request, Shape, StopReason, framing};
 use crate::progress::{Event, Sink};
+use lectern_model::adapter::Adapter;
 use lectern_model::chat::ChatTemplate;
 use lectern_model::constraint::{Constraint, ConstraintError, Constraints, Vocabulary};
 use lectern_model::model::{LoadOptions, Model};
@@ -24,8 +25,8 @@ const CHECKPOINT_SHARE: f64 = 0.1;
 /// Tokens kept free after a document for a question and its answer.
 pub const ANSWER_ROOM: usize = 512;
 
-/// How states keep keys and values where a model's card does not say: half the memory and half the file of a saved state, for a rounding that no answer
-/// shows.
+/// How states keep keys and values where a model's card does not say: half the memory and half the file of a saved state,
+/// for a rounding that no answer shows.
 pub const KEYS_AND_VALUES: KvPrecision = KvPrecision::F16;
 
 /// Memory for activations and the grammar, beside weights and state.
@@ -50,11 +51,11 @@ struct Read {
 }
 
 impl NativeGenerator {
-    /// Loads a model folder.
+    /// Loads a model folder, with the adapter of the folder `adapter`, else the one that belongs to the model.
     ///
     /// # Errors
     /// `Load` with what is wrong.
-    pub fn load(folder: &Path) -> Result<Self, GenerateError> {
+    pub fn load(folder: &Path, adapter: Option<PathBuf>) -> Result<Self, GenerateError> {
         let failed = |reason: String| GenerateError::Load { path: folder.to_path_buf(), reason };
         let stated = folder_card(folder)?;
         let tokenizer = Tokenizer::load(folder).map_err(|e| failed(e.to_string()))?;
@@ -66,12 +67,17 @@ impl NativeGenerator {
         let keys_and_values = stated.keys_and_values.as_deref().map_or(Ok(KEYS_AND_VALUES), str::parse);
         let keys_and_values = keys_and_values.map_err(|e: UnknownPrecision| failed(format!("lectern.json: {e}")))?;
         let options = LoadOptions { quantize, keys_and_values };
-        let model = Model::load_with(folder, options).map_err(|e| failed(e.to_string()))?;
+        let adapter = find_adapter(adapter, folder, &stated).map(|path| Adapter::open(&path)).transpose();
+        let adapter = adapter.map_err(|e| failed(e.to_string()))?;
+        let model = Model::load_adapted(folder, options, adapter.as_ref()).map_err(|e| failed(e.to_string()))?;
         let config = model.config();
         let identity =
             format!("{}:{}:{}:{}", model.digest(), tokenizer.digest(), template.name(), framing::FRAMING_VERSION);
         let card = ModelCard {
-            name: stated.name,
+            name: match &adapter {
+                Some(adapter) => format!("{} with {}", stated.name, adapter.name()),
+                None => stated.name,
+            },
             description: stated.description,
             license: stated.license,
             digest: blake3::hash(identity.as_bytes()).to_hex().to_string(),

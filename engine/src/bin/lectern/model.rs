@@ -8,13 +8,13 @@ use std::time::Instant;
 
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
-use lectern_engine::generate::locate::folder_card;
+use lectern_engine::generate::locate::{find_adapter, folder_card};
 use lectern_engine::generate::native::KEYS_AND_VALUES;
 use lectern_engine::tasks::{Pack, prompt};
+use lectern_model::adapter::Adapter;
 use lectern_model::bench;
 use lectern_model::chat::{ChatTemplate, Role};
 use lectern_model::config::deepseek_r1_flops_per_token;
-use lectern_model::error::LoadError;
 use lectern_model::model::{LoadOptions, Model, Want};
 use lectern_model::quant::Scheme;
 use lectern_model::sample::Sampling;
@@ -35,6 +35,12 @@ enum What {
     Info {
         #[command(flatten)]
         model: Loaded,
+    },
+    /// Print the hash of the model's files: what an adapter is bound to
+    Digest {
+        /// Folder of the model
+        #[arg(id = "model", long, value_name = "DIR")]
+        folder: PathBuf,
     },
     /// Measure how fast the model reads and writes here, beside what this machine can do at most
     Bench(BenchArgs),
@@ -104,15 +110,25 @@ struct Loaded {
     /// Quantise weights that are in floating point: q8_0, q4_k or q4_0
     #[arg(long)]
     quantize: Option<Scheme>,
+    /// Folder of an adapter, instead of the model's own
+    #[arg(id = "adapter", long, value_name = "DIR")]
+    adapter: Option<PathBuf>,
 }
 
 impl Loaded {
-    fn load(&self) -> Result<Model, LoadError> {
+    fn load(&self) -> anyhow::Result<Model> {
         self.load_keeping(KvPrecision::F32)
     }
 
-    fn load_keeping(&self, keys_and_values: KvPrecision) -> Result<Model, LoadError> {
-        Model::load_with(&self.folder, LoadOptions { quantize: self.quantize, keys_and_values })
+    fn load_keeping(&self, keys_and_values: KvPrecision) -> anyhow::Result<Model> {
+        let options = LoadOptions { quantize: self.quantize, keys_and_values };
+        Ok(Model::load_adapted(&self.folder, options, self.adapter()?.as_ref())?)
+    }
+
+    /// What the model was tuned with, if anything.
+    fn adapter(&self) -> anyhow::Result<Option<Adapter>> {
+        let found = find_adapter(self.adapter.clone(), &self.folder, &folder_card(&self.folder)?);
+        Ok(found.map(|folder| Adapter::open(&folder)).transpose()?)
     }
 }
 
@@ -159,6 +175,7 @@ struct GenerateArgs {
 pub(crate) fn run(args: ModelArgs) -> anyhow::Result<ExitCode> {
     match args.what {
         What::Info { model } => info(&model)?,
+        What::Digest { folder } => out!("{}", Model::digest_of(&folder)?),
         What::Bench(args) => bench(&args)?,
         What::Generate(args) => generate(&args)?,
         What::Convert { model, quantize, out, file_mb } => convert(&model, quantize, &out, file_mb)?,
@@ -190,6 +207,10 @@ fn info(loaded: &Loaded) -> anyhow::Result<()> {
         if !text.is_empty() {
             out!("{label:<15} {text}");
         }
+    }
+    if let Some(adapter) = loaded.adapter()? {
+        let (name, rank, maps) = (adapter.name(), adapter.rank(), adapter.modules().count());
+        out!("adapter         {name}: rank {rank} on {maps} maps, {:.1} MB", adapter.bytes() as f64 / 1e6);
     }
     out!("parameters      {}", model.parameters());
     out!("  of these used {} per token", config.active_parameters());
@@ -229,8 +250,13 @@ fn bench(args: &BenchArgs) -> anyhow::Result<()> {
     eprintln!("{} tokens and what they need take about {:.0} MB of memory.", longest, estimate as f64 / 1e6);
     let folder = tempfile::tempdir().context("Cannot make a temporary folder.")?;
     let mut measures = Vec::new();
+    // States that are saved and reopened afterwards take their room a second time.
+    let mut reading_peak = None;
     for &tokens in &args.lengths {
         let mut said = |done: usize| {
+            if done == tokens {
+                reading_peak = reading_peak.max(peak_memory());
+            }
             if !args.json && std::io::stderr().is_terminal() {
                 eprint!("\r{done} of {tokens} tokens read");
             }
@@ -242,7 +268,7 @@ fn bench(args: &BenchArgs) -> anyhow::Result<()> {
     if args.json {
         let report = serde_json::json!({ "digest": model.digest(), "parameters": model.parameters(),
             "weights_bytes": model.weights_bytes(), "load_s": load_s, "machine": ceilings, "measures": measures,
-            "peak_memory_bytes": peak, "estimated_memory_bytes": estimate });
+            "peak_memory_bytes": peak, "reading_peak_memory_bytes": reading_peak, "estimated_memory_bytes": estimate });
         out!("{report:#}");
         return Ok(());
     }
@@ -269,8 +295,14 @@ fn bench(args: &BenchArgs) -> anyhow::Result<()> {
             m.restore_s
         );
     }
-    if let Some(bytes) = peak {
-        out!("peak memory {:.0} MB, estimated {:.0} MB", bytes as f64 / 1e6, estimate as f64 / 1e6);
+    if let (Some(reading), Some(all)) = (reading_peak, peak) {
+        let mb = |bytes: u64| bytes as f64 / 1e6;
+        out!(
+            "peak memory {:.0} MB while reading, estimated {:.0} MB; {:.0} MB with the state reopened",
+            mb(reading),
+            mb(estimate),
+            mb(all)
+        );
     }
     Ok(())
 }
