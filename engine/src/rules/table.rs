@@ -52,7 +52,7 @@ impl Category {
 
     /// The category of a field that has no phrases but its keywords.
     fn of_keywords(field: &FieldSpec) -> Self {
-        let mut phrases = HashMap::new();
+        let mut phrases = BTreeMap::new();
         for keyword in field.queries() {
             let words = words(&keyword);
             for phrase in words.chunks(3).filter(|p| !p.is_empty()) {
@@ -62,7 +62,7 @@ impl Category {
         Self::by_hand(KEYWORDS.0, KEYWORDS.1, MOST, phrases)
     }
 
-    fn by_hand(bias: f64, threshold: f64, most: usize, phrases: HashMap<String, f64>) -> Self {
+    fn by_hand(bias: f64, threshold: f64, most: usize, phrases: BTreeMap<String, f64>) -> Self {
         let sentence = Weights { bias, line: (1.0, 0.0), curve: Vec::new(), phrases };
         Self { threshold, most, sentence, piece: None }
     }
@@ -84,7 +84,7 @@ struct Written {
     bias: f64,
     threshold: f64,
     most: usize,
-    phrases: HashMap<String, f64>,
+    phrases: BTreeMap<String, f64>,
 }
 
 /// `phrases.json`: each phrase once, with the numbers of its categories (in alphabetical order) and hundredths.
@@ -134,7 +134,7 @@ impl LearnedFile {
             (of(self.phrases.date), of(self.phrases.party), of(self.phrases.title));
         let mut found = HashMap::new();
         for (i, (name, learned)) in self.categories.into_iter().enumerate() {
-            let weights = |line: Line, curve: &Vec<(f64, f64)>, phrases: &mut Vec<HashMap<String, f64>>| Weights {
+            let weights = |line: Line, curve: &Vec<(f64, f64)>, phrases: &mut Vec<BTreeMap<String, f64>>| Weights {
                 bias: line.bias,
                 line: (line.slope, line.shift),
                 curve: curve.clone(),
@@ -152,8 +152,8 @@ impl LearnedFile {
 }
 
 /// The phrases of each of `count` categories.
-fn by_category(list: HashMap<String, Vec<i32>>, count: usize) -> Vec<HashMap<String, f64>> {
-    let mut found = vec![HashMap::new(); count];
+fn by_category(list: HashMap<String, Vec<i32>>, count: usize) -> Vec<BTreeMap<String, f64>> {
+    let mut found = vec![BTreeMap::new(); count];
     for (phrase, pairs) in list {
         for pair in pairs.chunks_exact(2) {
             let [number, hundredths] = pair else { continue };

@@ -1,7 +1,7 @@
 //! Weighed phrases, and what they say of all sentences or pieces of a document at once.
 
 use super::features::Features;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// What is looked at, by what it holds: for each feature the rows that have it.
 #[derive(Debug, Default)]
@@ -29,24 +29,16 @@ pub(super) struct Weights {
     /// Rising points of the curve that corrects it; empty where nothing was measured.
     pub curve: Vec<(f64, f64)>,
     /// What each phrase adds to the log-odds.
-    pub phrases: HashMap<String, f64>,
+    pub phrases: BTreeMap<String, f64>,
 }
 
 impl Weights {
     /// The probability of each row of `held`.
     pub(super) fn scores(&self, held: &Held) -> Vec<f64> {
         let mut odds = vec![self.bias; held.rows];
-        // Both ways give the same; a document may hold more features than the table has phrases, or fewer.
-        if self.phrases.len() < held.places.len() {
-            for (phrase, weight) in &self.phrases {
-                add(&mut odds, held.places.get(phrase), *weight);
-            }
-        } else {
-            for (feature, rows) in &held.places {
-                if let Some(weight) = self.phrases.get(feature) {
-                    add(&mut odds, Some(rows), *weight);
-                }
-            }
+        // In the phrases' order: sums are the same to the last bit on every run.
+        for (phrase, weight) in &self.phrases {
+            add(&mut odds, held.places.get(phrase), *weight);
         }
         odds.into_iter().map(|x| self.probability(x)).collect()
     }
