@@ -19,6 +19,9 @@ use safetensors::{Dtype, SafeTensors};
 const RANK: usize = 4;
 const ALPHA: f32 = 8.0;
 
+/// What is done to an adapter's weights.
+type Change<'a> = Box<dyn Fn(&mut Tensors) + 'a>;
+
 /// Tensors by name: shape and values.
 type Tensors = BTreeMap<String, (Vec<usize>, Vec<f32>)>;
 
@@ -205,7 +208,7 @@ fn what_does_not_fit_is_refused_with_the_reason() {
     const Q: &str = "model.layers.1.self_attn.q_proj";
     let (a, b) = (format!("{Q}.lora_A.weight"), format!("{Q}.lora_B.weight"));
     let whole = std::fs::read(three.adapter().join("adapter.safetensors")).unwrap();
-    let cases: [(&str, Box<dyn Fn(&mut Tensors)>); 6] = [
+    let cases: [(&str, Change<'_>); 6] = [
         ("belong to no pair", Box::new(|t| drop(t.insert("stray".into(), (vec![1], vec![1.0]))))),
         ("lora_B.weight", Box::new(|t| drop(t.remove(&b)))),
         ("no numbers", Box::new(|t| t.get_mut(&a).unwrap().1[5] = f32::NAN)),
