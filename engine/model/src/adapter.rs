@@ -1,17 +1,18 @@
 //! Low-rank adapters (Hu et al. 2021, "LoRA", eq. 3): what tuning adds to some maps of a model, kept beside its weights.
 //!
-//! An adapter is a folder of two files. `adapter.json` says its form (`format`, 1), `rank`, `alpha`, on which model it was
-//! trained (`base_digest`, the engine's digest of that model's files) and perhaps its `name`; more keys are for people.
+//! An adapter is a folder of two files, as `engine/model/training/lora.py` writes them. `adapter.json` says its form
+//! (`format`, 1), `rank`, `alpha`, the maps it adapts (`modules`), on which model it was trained (`base_digest`, the
+//! engine's digest of that model's files) and perhaps its `name`; more keys are for people and for training.
 //! `adapter.safetensors` holds `<module>.lora_A.weight` `[rank, in]` and `<module>.lora_B.weight` `[out, rank]` for each
 //! adapted map of attention, by the map's name in the MiniMaxAI layout. It is applied, never merged: weights in four bits
 //! stay as they are and stay mapped.
 
-use crate::layers::Linear;
+use crate::layers::Beside;
 use crate::weights::widen;
 use candle_core::{Device, Tensor};
 use safetensors::{Dtype, SafeTensors};
 use serde::Deserialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 const DESCRIPTION: &str = "adapter.json";
@@ -21,7 +22,10 @@ const WEIGHTS: &str = "adapter.safetensors";
 #[derive(Debug, thiserror::Error)]
 pub enum AdapterError {
     /// A file could not be read.
-    #[error("cannot read the adapter's file {path}: {source}")]
+    #[error(
+        "cannot read the adapter's file {path}: {source}. An adapter is a folder that holds adapter.json and \
+         adapter.safetensors: give that, or none"
+    )]
     Read {
         /// The file.
         path: PathBuf,
@@ -38,22 +42,22 @@ pub enum AdapterError {
     },
     /// It was trained on another model.
     #[error(
-        "the adapter {folder} was trained on the model {wanted}, but this is {found}: use it with its own model, or \
-         train it anew"
+        "{path}: the adapter was trained on the model {wanted}, but this is {found}. Use it with its own model, or train \
+         it anew (`lectern model digest` prints what a model is)"
     )]
     OtherBase {
-        /// The adapter's folder.
-        folder: PathBuf,
+        /// The file that says so.
+        path: PathBuf,
         /// Digest of the model that it was trained on.
         wanted: String,
         /// Digest of the model it was to be used with.
         found: String,
     },
     /// It adapts maps that this model does not have, or has in other widths.
-    #[error("the adapter {folder} does not fit the model: {}. Use it with the model it was trained on", faults.join("; "))]
+    #[error("{path} does not fit the model: {}. Use the adapter with the model it was trained on", faults.join("; "))]
     Misfit {
-        /// The adapter's folder.
-        folder: PathBuf,
+        /// The file that holds it.
+        path: PathBuf,
         /// What is wrong, map by map.
         faults: Vec<String>,
     },
@@ -64,6 +68,7 @@ struct Description {
     format: u32,
     rank: usize,
     alpha: f32,
+    modules: BTreeSet<String>,
     base_digest: String,
     #[serde(default)]
     name: Option<String>,
@@ -82,12 +87,11 @@ pub(crate) struct LowRank {
 }
 
 impl LowRank {
-    /// The two maps, first the one down.
-    pub(crate) fn maps(&self) -> candle_core::Result<[Linear; 2]> {
+    /// As it is applied.
+    pub(crate) fn beside(&self) -> candle_core::Result<Beside> {
         let [outputs, inputs] = self.shape;
-        let map =
-            |values: &[f32], rows, columns| Linear::new(Tensor::from_slice(values, (rows, columns), &Device::Cpu)?);
-        Ok([map(&self.down, self.rank, inputs)?, map(&self.up, outputs, self.rank)?])
+        let matrix = |values: &[f32], rows, columns| Tensor::from_slice(values, (rows, columns), &Device::Cpu);
+        Beside::new(matrix(&self.down, self.rank, inputs)?, &matrix(&self.up, outputs, self.rank)?)
     }
 }
 
@@ -122,6 +126,10 @@ impl Adapter {
         }
         let scale = said.alpha / said.rank as f32;
         let maps = maps(&held, said.rank, scale).map_err(|reason| AdapterError::Damaged { path: weights, reason })?;
+        if !said.modules.iter().eq(maps.keys()) {
+            let (stated, held) = (said.modules.len(), maps.len());
+            return Err(damaged(format!("of its {stated} modules and the {held} of {WEIGHTS} some differ")));
+        }
         let own = folder.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
         let mut hasher = blake3::Hasher::new();
         hasher.update(&held).update(&scale.to_le_bytes());
@@ -173,7 +181,7 @@ impl Adapter {
             return Ok(());
         }
         let (wanted, found) = (self.base_digest.clone(), digest.to_owned());
-        Err(AdapterError::OtherBase { folder: self.folder.clone(), wanted, found })
+        Err(AdapterError::OtherBase { path: self.folder.join(DESCRIPTION), wanted, found })
     }
 
     /// What it adds, by the name of the map.
@@ -181,8 +189,9 @@ impl Adapter {
         self.maps.clone()
     }
 
+    /// What is to be said where maps of it fit none of the model's.
     pub(crate) fn misfit(&self, faults: Vec<String>) -> AdapterError {
-        AdapterError::Misfit { folder: self.folder.clone(), faults }
+        AdapterError::Misfit { path: self.folder.join(WEIGHTS), faults }
     }
 }
 
@@ -202,6 +211,11 @@ fn maps(held: &[u8], rank: usize, scale: f32) -> Result<BTreeMap<String, LowRank
             return Err(format!("the maps beside {module} have rank {rows} and {columns}, not {rank}"));
         }
         up.iter_mut().for_each(|value| *value *= scale);
+        if !up.iter().all(|value| value.is_finite()) {
+            return Err(format!(
+                "the map up beside {module}, times alpha / rank ({scale}), holds values that are no numbers"
+            ));
+        }
         maps.insert(module.to_owned(), LowRank { down, up, shape: [outputs, inputs], rank });
         known += 2;
     }
@@ -222,6 +236,6 @@ fn values(file: &SafeTensors<'_>, name: &str) -> Result<(Vec<f32>, [usize; 2]), 
     let wide = widen(tensor.dtype(), tensor.data());
     match wide.iter().all(|value| value.is_finite()) {
         true => Ok((wide, [rows, columns])),
-        false => Err(format!("{name} holds values that are no numbers")),
+        false => Err(format!("{name} holds values that are not finite")),
     }
 }

@@ -235,7 +235,8 @@ fn write_rest(header: &Header, from: &Path, to: &Path) -> Result<(), ConvertErro
     Ok(())
 }
 
-/// Everything of the folder but its weights. What says how to quantise when loading has been done.
+/// Everything of the folder but its weights. What says how to quantise when loading has been done; what names an adapter
+/// goes, because that is bound to the weights as they were.
 fn copy_rest(from: &Path, to: &Path) -> Result<(), ConvertError> {
     for entry in std::fs::read_dir(from).map_err(|e| failed(from, e))? {
         let path = entry.map_err(|e| failed(from, e))?.path();
@@ -248,7 +249,9 @@ fn copy_rest(from: &Path, to: &Path) -> Result<(), ConvertError> {
         if name == "lectern.json" {
             let text = std::fs::read_to_string(&path).map_err(|e| failed(&path, e))?;
             let mut card: serde_json::Value = serde_json::from_str(&text).map_err(|e| failed(&path, e))?;
-            card.as_object_mut().and_then(|card| card.remove("quantize"));
+            for done in ["quantize", "adapter"] {
+                card.as_object_mut().and_then(|card| card.remove(done));
+            }
             std::fs::write(&target, format!("{card:#}\n")).map_err(|e| failed(&target, e))?;
         } else {
             std::fs::copy(&path, &target).map_err(|e| failed(&target, e))?;

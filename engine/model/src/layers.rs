@@ -1,11 +1,14 @@
 //! The parts every layer is made of: linear maps, the RMS norm, the gated MLP, and access to a tensor's values.
 
+mod beside;
 pub(crate) mod kernels;
 pub(crate) mod strips;
 
 use std::cell::RefCell;
 
 use candle_core::{CpuStorage, Device, InplaceOp1, Layout, Module, Result, Storage, Tensor};
+
+pub(crate) use beside::Beside;
 
 use crate::quant::{Activations, Expert, Packed, experts, multiply};
 
@@ -62,8 +65,7 @@ pub struct Linear {
     weight: Weight,
     inner: usize,
     columns: usize,
-    /// A `[r, K]` and B `[N, r]`.
-    beside: Option<Box<[Linear; 2]>>,
+    beside: Option<Box<Beside>>,
 }
 
 #[derive(Clone, Debug)]
@@ -91,9 +93,9 @@ impl Linear {
         Linear { inner: weight.inputs(), columns: weight.outputs(), weight: Weight::Packed(weight), beside: None }
     }
 
-    /// The same with what an adapter adds: `down` `[r, K]`, then `up` `[N, r]`.
-    pub(crate) fn beside(self, down: Linear, up: Linear) -> Linear {
-        Linear { beside: Some(Box::new([down, up])), ..self }
+    /// The same with what an adapter adds, which is of the same widths.
+    pub(crate) fn beside(self, beside: Beside) -> Linear {
+        Linear { beside: Some(Box::new(beside)), ..self }
     }
 
     /// The weight, where it is quantised and all there is.
@@ -120,11 +122,11 @@ impl Linear {
     /// `x` has another shape.
     pub fn forward_sharing(&self, x: &Tensor, rounded: &mut Option<Activations>) -> Result<Tensor> {
         let out = self.forward_bare(x, rounded)?;
-        match self.beside.as_deref() {
-            None => Ok(out),
+        if let Some(beside) = &self.beside {
             // Of `x` itself, not of what is rounded: it weighs little and was trained so.
-            Some([down, up]) => out + up.forward(&down.forward(x)?)?,
+            beside.add(x, &out)?;
         }
+        Ok(out)
     }
 
     fn forward_bare(&self, x: &Tensor, rounded: &mut Option<Activations>) -> Result<Tensor> {
@@ -277,4 +279,61 @@ pub(crate) fn mix(residual: &Tensor, branch: Tensor, alpha: f32, beta: f32) -> R
         modify(&branch, |branch| kernels::zip(branch, residual, |b, r| alpha * r + beta * b))
     })??;
     Ok(branch)
+}
+
+#[cfg(test)]
+#[path = "../tests/golden/tolerances.rs"]
+#[allow(dead_code, reason = "the one table of tolerances, of which this needs a row")]
+mod tolerances;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::quant::Scheme;
+
+    fn noise(count: usize, seed: u32) -> Vec<f32> {
+        let step = |n: u32| n.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        let values = std::iter::successors(Some(step(seed)), |n| Some(step(*n)));
+        values.map(|n| (n >> 8) as f32 / (1 << 23) as f32 - 1.0).take(count).collect()
+    }
+
+    /// `x (up down)^T` in plain loops and f64: what is beside a map adds this.
+    fn naive(x: &[f32], down: &[f32], up: &[f32], inner: usize, rank: usize) -> Vec<f32> {
+        let mut out = Vec::new();
+        for x in x.chunks_exact(inner) {
+            for up in up.chunks_exact(rank) {
+                let sum = up.iter().zip(down.chunks_exact(inner)).map(|(&u, down)| {
+                    f64::from(u) * x.iter().zip(down).map(|(&x, &d)| f64::from(x) * f64::from(d)).sum::<f64>()
+                });
+                out.push(sum.sum::<f64>() as f32);
+            }
+        }
+        out
+    }
+
+    #[test]
+    fn a_map_with_another_beside_it_is_the_sum_of_both() {
+        let (outputs, inner, rank) = (48 + 7, 64, 5);
+        let [weight, down, up] =
+            [outputs * inner, rank * inner, outputs * rank].map(|count| noise(count, count as u32));
+        let tensor = |values: &[f32], rows: usize, width: usize| {
+            Tensor::from_slice(values, (rows, width), &Device::Cpu).unwrap()
+        };
+        let dense = Linear::new(tensor(&weight, outputs, inner)).unwrap();
+        let packed = |scheme| Linear::packed(Packed::quantize(&weight, inner, scheme));
+        for bare in [dense, packed(Scheme::Q8_0), packed(Scheme::Q4K)] {
+            let beside = Beside::new(tensor(&down, rank, inner), &tensor(&up, outputs, rank)).unwrap();
+            let adapted = bare.clone().beside(beside);
+            for rows in [1, 2, FEW_ROWS, FEW_ROWS + 1, 131] {
+                let x = noise(rows * inner, rows as u32);
+                let of = |map: &Linear| to_values(&map.forward(&tensor(&x, rows, inner)).unwrap()).unwrap();
+                let added = naive(&x, &down, &up, inner, rank);
+                let wanted: Vec<f32> = of(&bare).iter().zip(&added).map(|(w, a)| w + a).collect();
+                let largest = wanted.iter().fold(0f32, |m, v| m.max(v.abs()));
+                for (found, wanted) in of(&adapted).iter().zip(&wanted) {
+                    assert!((found - wanted).abs() <= tolerances::TWINS * largest, "{rows} rows: {found} for {wanted}");
+                }
+            }
+        }
+    }
 }

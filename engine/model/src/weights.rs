@@ -404,8 +404,7 @@ impl Ledger<'_> {
             return Ok(map);
         }
         self.count(name, size_of_val(low_rank.down.as_slice()) + size_of_val(low_rank.up.as_slice()));
-        let [down, up] = low_rank.maps()?;
-        Ok(map.beside(down, up))
+        Ok(map.beside(low_rank.beside()?))
     }
 
     fn bare_linear(&mut self, name: &str, shape: [usize; 2]) -> Result<Linear, LoadError> {
