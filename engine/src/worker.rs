@@ -91,7 +91,9 @@ pub fn run_if_worker(args: impl Iterator<Item = OsString>) -> Option<ExitCode> {
     match args.next()?.to_str()? {
         PARSE => Some(crate::import::worker::serve()),
         GENERATE => Some(match args.next() {
-            Some(model_dir) => crate::generate::serve::run(Path::new(&model_dir)),
+            Some(model_dir) => {
+                crate::generate::serve::run(Path::new(&model_dir), args.next().as_deref().map(Path::new))
+            }
             None => ExitCode::from(2),
         }),
         _ => None,

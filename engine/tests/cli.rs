@@ -322,6 +322,55 @@ fn killed_at_twenty_random_moments_of_import_and_reading_nothing_is_lost() {
 }
 
 #[test]
+fn an_adapter_reaches_the_model_s_process_from_the_option_the_environment_and_the_card() {
+    let desk = Desk::new();
+    desk.gives(0, &["import", text(&desk.file("lease.txt", LEASE))]);
+    let adapter = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/golden/m1_tiny_adapter");
+    let provenance = |mut command: Command| {
+        let output = command.output().unwrap();
+        assert!(matches!(output.status.code(), Some(0 | 5)), "{output:?}");
+        let run: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let said = &run["result"]["provenance"];
+        (said["model"].as_str().unwrap().to_owned(), said["model_digest"].as_str().unwrap().to_owned())
+    };
+    let ask = ["--json", "ask", "1", "What is the rent?"];
+    let (name, bare) = provenance(desk.command(&ask));
+    assert_eq!(name, "tiny");
+    let named = provenance(desk.command(&[&["--adapter", text(&adapter)][..], &ask].concat()));
+    assert_eq!(named.0, "tiny with tiny-tuned");
+    assert_ne!(named.1, bare);
+    let mut inherited = desk.command(&ask);
+    inherited.env("LECTERN_ADAPTER", &adapter);
+    assert_eq!(provenance(inherited), named);
+    let mut own = desk.command(&[&["--adapter", text(&adapter)][..], &ask].concat());
+    own.env("LECTERN_ADAPTER", "/nowhere");
+    assert_eq!(provenance(own), named, "the option comes first");
+    let output = desk.run(&["--adapter", "/nowhere", "ask", "1", "What is the rent?"]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code() == Some(1) && said.contains("/nowhere/adapter.json"), "{said}");
+
+    std::fs::create_dir(desk.path("model/tuned")).unwrap();
+    for file in ["adapter.json", "adapter.safetensors"] {
+        std::fs::copy(adapter.join(file), desk.path("model/tuned").join(file)).unwrap();
+    }
+    let card = r#"{"format": 1, "name": "tiny", "chat_template": "chatml", "interim": true, "adapter": "tuned"}"#;
+    desk.file("model/lectern.json", card);
+    assert_eq!(provenance(desk.command(&ask)), named);
+    let model = desk.path("model");
+    let info = desk.gives(0, &["model", "info", "--model", text(&model)]);
+    assert!(info.contains("adapter         tiny-tuned: rank 4 on 13 maps, 0.05 MB"), "{info}");
+    let digest = desk.gives(0, &["model", "digest", "--model", text(&model)]);
+    let bound = std::fs::read_to_string(adapter.join("adapter.json")).unwrap();
+    assert!(digest.trim().len() == 64 && bound.contains(digest.trim()), "{digest}");
+    // Weights in other bits are another base: what is written anew does not claim an adapter.
+    let small = desk.path("small");
+    let made =
+        desk.gives(0, &["model", "convert", "--model", text(&model), "--quantize", "q8_0", "--out", text(&small)]);
+    assert!(made.contains("adapter tuned is bound to the weights as they were"), "{made}");
+    assert!(!desk.gives(0, &["model", "info", "--model", text(&small)]).contains("tiny-tuned"));
+}
+
+#[test]
 fn a_model_is_described_measured_and_written_anew_in_few_bits() {
     let desk = Desk::new();
     let (model, out) = (desk.path("model"), desk.path("small"));

@@ -16,7 +16,7 @@ use lectern_engine::worker::WorkerProgram;
 const BINARY: &str = env!("CARGO_BIN_EXE_lectern");
 
 fn start(model: &Path) -> LocalGenerator {
-    LocalGenerator::start(&WorkerProgram { program: PathBuf::from(BINARY), env: Vec::new() }, model).unwrap()
+    LocalGenerator::start(&WorkerProgram { program: PathBuf::from(BINARY), env: Vec::new() }, model, None).unwrap()
 }
 
 fn text() -> String {
@@ -127,7 +127,7 @@ fn the_process_ends_when_its_input_closes() {
 fn a_folder_that_is_no_model_is_refused_by_name() {
     let dir = tempfile::tempdir().unwrap();
     let program = WorkerProgram { program: PathBuf::from(BINARY), env: Vec::new() };
-    match LocalGenerator::start(&program, dir.path()).map(|_| ()) {
+    match LocalGenerator::start(&program, dir.path(), None).map(|_| ()) {
         Err(GenerateError::Load { path, reason }) => {
             assert!(path.starts_with(dir.path()) && !reason.is_empty(), "{path:?} {reason}");
         }

@@ -50,7 +50,7 @@ fn an_adapter_is_used_where_the_folder_names_one_or_a_person_does() {
     let place = place(400);
     let bare = place.load().card().clone();
     let adapter = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/golden/m1_tiny_adapter");
-    let named = NativeGenerator::load(&place.model, Some(adapter.clone())).unwrap().card().clone();
+    let named = NativeGenerator::load(&place.model, Some(&adapter)).unwrap().card().clone();
     assert_eq!(named.name, "tiny with tiny-tuned");
     assert_ne!(named.digest, bare.digest, "what one has read is not the other's");
     std::fs::create_dir(place.model.join("tuned")).unwrap();

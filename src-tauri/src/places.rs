@@ -24,6 +24,7 @@ pub fn options<R: Runtime>(paths: &PathResolver<R>) -> Result<Options, Box<dyn s
         worker: WorkerProgram { program: std::env::current_exe()?, env: Vec::new() },
         // No model is not an error here: the window works as a library and says what is missing.
         model_dir: find_model(None, variable("LECTERN_MODEL"), &bundled).ok(),
+        adapter: variable("LECTERN_ADAPTER"),
         pdfium: variable("LECTERN_PDFIUM").or_else(|| resource("pdfium/libpdfium.so")),
         clock: now_ms,
     })

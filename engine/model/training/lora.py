@@ -2,7 +2,9 @@
 B [out, r], B zero at the start. W stays as it is.
 
 An adapter is two files: `adapter.safetensors`, f16, with `<module>.lora_A.weight` and `<module>.lora_B.weight` for each
-adapted module of the M1 layout, and `adapter.json`, which says on what weights and words it was trained.
+adapted module of the M1 layout, and `adapter.json`, which says on what weights and words it was trained. The engine reads
+both (`engine/model/src/adapter.rs`): `format`, `rank`, `alpha`, `modules`, `base_digest` (what `lectern model digest`
+prints of the base's folder) and `name` are its; `digest`, `bytes` and the rest are for training and for people.
 """
 
 from __future__ import annotations

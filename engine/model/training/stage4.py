@@ -141,6 +141,7 @@ def begin(config: dict, examples: Examples) -> tuple[m1.Model, dict, torch.optim
 def about(config: dict, base: str, examples: Examples, step: int, tokens: int) -> dict:
     """What adapter.json says besides its shape."""
     return {
+        "name": config["stage4"]["name"],
         "base": config["stage4"]["base"],
         "base_digest": base,
         "prompt_version": examples.wording.version,

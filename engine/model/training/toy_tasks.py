@@ -221,6 +221,7 @@ def toy_tuning(folder: Path, length: int = 320) -> dict:
         "export": {"name": "small", "context": 512},
         "stage4": {
             "base": "student",
+            "name": "toy tuning",
             "rank": 4,
             "alpha": 8.0,
             "texts": 2,

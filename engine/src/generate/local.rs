@@ -23,6 +23,7 @@ const CANCEL_GRACE: Duration = Duration::from_secs(3);
 pub struct LocalGenerator {
     program: WorkerProgram,
     model_dir: PathBuf,
+    adapter: Option<PathBuf>,
     card: ModelCard,
     process: Option<Process>,
     /// What was read last: text, label, folder of saved states.
@@ -39,15 +40,17 @@ struct Process {
 }
 
 impl LocalGenerator {
-    /// Starts the process and waits until the model is loaded.
+    /// Starts the process and waits until the model of `model_dir` is loaded, with the adapter of the folder `adapter`
+    /// instead of the model's own where one is given.
     ///
     /// # Errors
     /// `Load` as the process reports it, `Process` where it cannot be started or dies.
-    pub fn start(program: &WorkerProgram, model_dir: &Path) -> Result<Self, GenerateError> {
-        let (process, card) = Process::start(program, model_dir)?;
+    pub fn start(program: &WorkerProgram, model_dir: &Path, adapter: Option<&Path>) -> Result<Self, GenerateError> {
+        let (process, card) = Process::start(program, model_dir, adapter)?;
         Ok(Self {
             program: program.clone(),
             model_dir: model_dir.to_path_buf(),
+            adapter: adapter.map(Path::to_path_buf),
             card,
             process: Some(process),
             document: None,
@@ -59,7 +62,7 @@ impl LocalGenerator {
     fn process(&mut self) -> Result<&mut Process, GenerateError> {
         if self.process.is_none() {
             self.holds_document = false;
-            let (process, card) = Process::start(&self.program, &self.model_dir)?;
+            let (process, card) = Process::start(&self.program, &self.model_dir, self.adapter.as_deref())?;
             self.card = card;
             self.process = Some(process);
         }
@@ -134,7 +137,11 @@ fn unexpected(reply: &FromModel) -> GenerateError {
 const THREADS: &str = "RAYON_NUM_THREADS";
 
 impl Process {
-    fn start(program: &WorkerProgram, model_dir: &Path) -> Result<(Self, ModelCard), GenerateError> {
+    fn start(
+        program: &WorkerProgram,
+        model_dir: &Path,
+        adapter: Option<&Path>,
+    ) -> Result<(Self, ModelCard), GenerateError> {
         let failed =
             |e: std::io::Error| GenerateError::Process { reason: format!("{}: {e}", program.program.display()) };
         // candle asks for the number of threads before each product; without this variable it reads /proc/cpuinfo.
@@ -143,9 +150,8 @@ impl Process {
         {
             program.env.push((THREADS.to_owned(), threads.to_string()));
         }
-        let mut child = program
-            .spawn(GENERATE, &[model_dir.as_os_str().to_os_string()], ProcessLimits::default())
-            .map_err(failed)?;
+        let folders: Vec<_> = std::iter::once(model_dir).chain(adapter).map(|f| f.as_os_str().to_os_string()).collect();
+        let mut child = program.spawn(GENERATE, &folders, ProcessLimits::default()).map_err(failed)?;
         let input = child.stdin.take();
         let stderr = child.stderr.take().map(Tail::of);
         let replies = child

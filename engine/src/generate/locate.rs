@@ -2,7 +2,7 @@
 
 use super::GenerateError;
 use serde::{Deserialize, Serialize};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 /// Files that make a folder a model.
 const NEEDED: [&str; 2] = ["config.json", "tokenizer.json"];
@@ -40,7 +40,7 @@ pub struct FolderCard {
     /// How states keep keys and values: `f32`, `f16` (as without this key) or `q8`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keys_and_values: Option<String>,
-    /// Folder of the adapter that belongs to it, below its own: what it was tuned with.
+    /// Folder of the adapter that belongs to it, what it was tuned with: a path that stays below the model's folder.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub adapter: Option<PathBuf>,
     /// Token ids that end a turn.
@@ -48,12 +48,19 @@ pub struct FolderCard {
     pub eos_token_ids: Vec<u32>,
 }
 
-/// The variable that names an adapter to be used instead of the model's own; the process of the model inherits it.
-pub const ADAPTER: &str = "LECTERN_ADAPTER";
-
-/// The adapter's folder: the one named explicitly, else the one that belongs to the model of `folder`.
-pub fn find_adapter(named: Option<PathBuf>, folder: &Path, card: &FolderCard) -> Option<PathBuf> {
-    named.or_else(|| card.adapter.as_ref().map(|own| folder.join(own)))
+/// The adapter's folder: the one named explicitly, else the one that belongs to the model of `folder`, if any.
+///
+/// # Errors
+/// `Load` where the card of the model leads out of its folder: a downloaded model reads nothing but itself.
+pub fn find_adapter(named: Option<&Path>, folder: &Path, card: &FolderCard) -> Result<Option<PathBuf>, GenerateError> {
+    let Some(own) = card.adapter.as_ref().filter(|_| named.is_none()) else {
+        return Ok(named.map(Path::to_path_buf));
+    };
+    if own.components().all(|part| matches!(part, Component::Normal(_))) {
+        return Ok(Some(folder.join(own)));
+    }
+    let reason = format!("its adapter {} is not a folder below it; copy it there and name it so", own.display());
+    Err(GenerateError::Load { path: folder.join("lectern.json"), reason })
 }
 
 /// The model's folder: the one named explicitly, else the one from the environment, else the first bundled one that is
@@ -108,6 +115,22 @@ pub fn folder_card(folder: &Path) -> Result<FolderCard, GenerateError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_adapter_is_that_of_the_person_else_that_of_the_card_which_stays_below_the_model() {
+        let folder = Path::new("model");
+        let of = |adapter: Option<&str>| FolderCard { adapter: adapter.map(PathBuf::from), ..FolderCard::default() };
+        assert_eq!(find_adapter(None, folder, &of(None)), Ok(None));
+        assert_eq!(find_adapter(None, folder, &of(Some("tuned"))), Ok(Some(folder.join("tuned"))));
+        let mine = Path::new("../mine");
+        for card in [None, Some("tuned"), Some("/etc")] {
+            assert_eq!(find_adapter(Some(mine), folder, &of(card)), Ok(Some(mine.to_path_buf())));
+        }
+        for out in ["../tuned", "tuned/../..", "/etc"] {
+            let refused = find_adapter(None, folder, &of(Some(out)));
+            assert!(matches!(refused, Err(GenerateError::Load { .. })), "{out}: {refused:?}");
+        }
+    }
 
     #[test]
     fn a_named_folder_is_never_passed_over() {

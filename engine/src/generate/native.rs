@@ -51,11 +51,11 @@ struct Read {
 }
 
 impl NativeGenerator {
-    /// Loads a model folder, with the adapter of the folder `adapter`, else the one that belongs to the model.
+    /// Loads a model folder, with the adapter of the folder `adapter`, else the one that belongs to the model, if any.
     ///
     /// # Errors
     /// `Load` with what is wrong.
-    pub fn load(folder: &Path, adapter: Option<PathBuf>) -> Result<Self, GenerateError> {
+    pub fn load(folder: &Path, adapter: Option<&Path>) -> Result<Self, GenerateError> {
         let failed = |reason: String| GenerateError::Load { path: folder.to_path_buf(), reason };
         let stated = folder_card(folder)?;
         let tokenizer = Tokenizer::load(folder).map_err(|e| failed(e.to_string()))?;
@@ -67,7 +67,7 @@ impl NativeGenerator {
         let keys_and_values = stated.keys_and_values.as_deref().map_or(Ok(KEYS_AND_VALUES), str::parse);
         let keys_and_values = keys_and_values.map_err(|e: UnknownPrecision| failed(format!("lectern.json: {e}")))?;
         let options = LoadOptions { quantize, keys_and_values };
-        let adapter = find_adapter(adapter, folder, &stated).map(|path| Adapter::open(&path)).transpose();
+        let adapter = find_adapter(adapter, folder, &stated)?.map(|path| Adapter::open(&path)).transpose();
         let adapter = adapter.map_err(|e| failed(e.to_string()))?;
         let model = Model::load_adapted(folder, options, adapter.as_ref()).map_err(|e| failed(e.to_string()))?;
         let config = model.config();

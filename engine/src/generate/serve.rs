@@ -1,12 +1,11 @@
 //! The model's side of the pipe: serves any [`Generator`] over frames until standard input closes.
 
 use super::frames::{self, FromModel, PROTOCOL, ToModel};
-use super::locate::ADAPTER;
 use super::{GenerateError, Generator, Reading, native::NativeGenerator};
 use crate::progress::{Event, Sink};
 use std::io::{self, Read, Write};
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
@@ -15,11 +14,10 @@ use std::time::Duration;
 /// How often a busy process says that it lives.
 const TICK: Duration = Duration::from_millis(200);
 
-/// Loads the model of `model_dir`, with the adapter that the environment names, if any, and serves it over standard input
-/// and output. Ends when input closes, even in the
-/// middle of a computation: the parent is gone or has no more use for it.
-pub fn run(model_dir: &Path) -> ExitCode {
-    let adapter = std::env::var_os(ADAPTER).filter(|v| !v.is_empty()).map(PathBuf::from);
+/// Loads the model of `model_dir`, with the adapter of the folder `adapter` instead of the model's own where one is given,
+/// and serves it over standard input and output. Ends when input closes, even in the middle of a computation: the parent
+/// is gone or has no more use for it.
+pub fn run(model_dir: &Path, adapter: Option<&Path>) -> ExitCode {
     let loaded = NativeGenerator::load(model_dir, adapter).map(|g| Box::new(g) as Box<dyn Generator>);
     serve(loaded, io::stdin(), io::stdout(), || std::process::exit(0))
 }

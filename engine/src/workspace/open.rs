@@ -22,12 +22,12 @@ impl From<LibraryError> for OpenError {
 }
 
 impl Workspace {
-    /// Opens the library with the model of `options.model_dir`. Takes the lock, backs up and migrates, requeues what a
+    /// Opens the library with the model of `options.model_dir` and `options.adapter`. Takes the lock, backs up and migrates, requeues what a
     /// dead process left running, and brings the index up to date. Needs a tokio runtime.
     pub async fn open(options: Options) -> Result<Workspace, OpenError> {
-        let (worker, model_dir) = (options.worker.clone(), options.model_dir.clone());
+        let (worker, model_dir, adapter) = (options.worker.clone(), options.model_dir.clone(), options.adapter.clone());
         let make: MakeGenerator = Arc::new(move || match &model_dir {
-            Some(folder) => Ok(Box::new(LocalGenerator::start(&worker, folder)?)),
+            Some(folder) => Ok(Box::new(LocalGenerator::start(&worker, folder, adapter.as_deref())?)),
             None => Err(GenerateError::NoModel { looked_in: "no model folder was given".to_owned() }),
         });
         Self::open_with(options, make).await

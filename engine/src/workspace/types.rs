@@ -19,6 +19,8 @@ pub struct Options {
     pub worker: WorkerProgram,
     /// The model's folder; `None` where none was found (tasks then fail with `no_model`).
     pub model_dir: Option<PathBuf>,
+    /// The folder of an adapter to be used instead of the model's own; `None` leaves the model as its folder says.
+    pub adapter: Option<PathBuf>,
     /// The pdfium library; `None` leaves the built-in extractor.
     pub pdfium: Option<PathBuf>,
     /// Milliseconds since 1970.

@@ -82,6 +82,7 @@ pub(crate) fn options(library: &Path) -> Options {
         library: library.to_owned(),
         worker: WorkerProgram { program: env!("CARGO_BIN_EXE_lectern").into(), env: Vec::new() },
         model_dir: None,
+        adapter: None,
         pdfium: None,
         clock: || 1_700_000_000_000,
     }

@@ -127,7 +127,7 @@ impl Loaded {
 
     /// What the model was tuned with, if anything.
     fn adapter(&self) -> anyhow::Result<Option<Adapter>> {
-        let found = find_adapter(self.adapter.clone(), &self.folder, &folder_card(&self.folder)?);
+        let found = find_adapter(self.adapter.as_deref(), &self.folder, &folder_card(&self.folder)?)?;
         Ok(found.map(|folder| Adapter::open(&folder)).transpose()?)
     }
 }
@@ -210,7 +210,7 @@ fn info(loaded: &Loaded) -> anyhow::Result<()> {
     }
     if let Some(adapter) = loaded.adapter()? {
         let (name, rank, maps) = (adapter.name(), adapter.rank(), adapter.modules().count());
-        out!("adapter         {name}: rank {rank} on {maps} maps, {:.1} MB", adapter.bytes() as f64 / 1e6);
+        out!("adapter         {name}: rank {rank} on {maps} maps, {:.2} MB", adapter.bytes() as f64 / 1e6);
     }
     out!("parameters      {}", model.parameters());
     out!("  of these used {} per token", config.active_parameters());
@@ -385,6 +385,9 @@ fn convert(from: &Path, quantize: Scheme, to: &Path, file_mb: u64) -> anyhow::Re
         quantize.name(),
         made.kept
     );
+    if let Some(adapter) = folder_card(from)?.adapter {
+        out!("Its adapter {} is bound to the weights as they were: it was left out.", adapter.display());
+    }
     Ok(())
 }
 

@@ -2,7 +2,7 @@
 
 use crate::Common;
 use anyhow::{Context, bail};
-use lectern_engine::generate::locate::{ADAPTER, find_model};
+use lectern_engine::generate::locate::find_model;
 use lectern_engine::worker::WorkerProgram;
 use lectern_engine::workspace::{Document, DocumentId, Options, Workspace};
 use std::ffi::OsString;
@@ -22,19 +22,10 @@ pub(crate) async fn workspace(common: &Common) -> anyhow::Result<Workspace> {
     };
     let pdfium =
         variable("LECTERN_PDFIUM").or_else(|| places(&program, &pdfium_names()).into_iter().find(|p| p.is_file()));
-    let env = match &common.adapter {
-        Some(folder) => vec![(ADAPTER.to_owned(), absolute(folder)?)],
-        None => Vec::new(),
-    };
-    let options = Options { library, worker: WorkerProgram { program, env }, model_dir, pdfium, clock: now_ms };
+    let adapter = common.adapter.clone().or_else(|| variable("LECTERN_ADAPTER"));
+    let worker = WorkerProgram { program, env: Vec::new() };
+    let options = Options { library, worker, model_dir, adapter, pdfium, clock: now_ms };
     Ok(Workspace::open(options).await?)
-}
-
-/// As an environment can hold it, whatever folder the model's process works in.
-fn absolute(folder: &Path) -> anyhow::Result<String> {
-    let path = std::path::absolute(folder).with_context(|| format!("{} is no path", folder.display()))?;
-    let path = path.into_os_string().into_string();
-    path.map_err(|p| anyhow::anyhow!("The path {} is no valid text; name the adapter by another", p.display()))
 }
 
 fn library(common: &Common) -> anyhow::Result<PathBuf> {
