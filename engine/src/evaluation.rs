@@ -19,7 +19,7 @@ use crate::progress::{Event, Silent, Sink};
 use crate::rules::{Candidate, Ruled, RulesError, Table};
 use crate::tasks::{Claim, Evidence, FieldSpec, Method, Pack, PackError, TaskSpec, TooLong};
 use crate::text::DocText;
-use crate::workspace::{DocumentId, ImportError, LibraryError, StoreError, StoredRun, Workspace};
+use crate::workspace::{ImportError, LibraryError, StoreError, StoredRun, Workspace};
 use align::Bare;
 use labels::{Contract, DataError};
 use metrics::{Given, Gold, Matched, Ruler};
@@ -114,7 +114,8 @@ pub async fn cuad(
             return Err(EvaluationError::Cancelled);
         }
         let begun = Instant::now();
-        match extracted(workspace, path, &pack, options.method).await? {
+        let spec = TaskSpec::Fields { pack: pack.clone(), method: options.method };
+        match analysed(workspace, path, spec).await? {
             Ok((text, run)) => {
                 tally.time(begun.elapsed());
                 count(&mut tally, &pack, contract, &text, &run, (options.method != Method::Model).then_some(&table));
@@ -157,31 +158,21 @@ fn files(folder: &Path, options: &Options) -> Result<Vec<(Contract, PathBuf)>, E
     Ok(files)
 }
 
-/// Imports one file and extracts the pack from it, as `lectern import` and `lectern extract` do. The inner error is this
+/// Imports one file and puts `spec` to it, as `lectern import` and the commands of tasks do. The inner error is this
 /// document's own.
-async fn extracted(
+async fn analysed(
     workspace: &Workspace,
     path: &Path,
-    pack: &Pack,
-    method: Method,
+    spec: TaskSpec,
 ) -> Result<Result<(std::sync::Arc<DocText>, StoredRun), String>, EvaluationError> {
-    let id = match imported(workspace, path).await? {
-        Ok(id) => id,
-        Err(reason) => return Ok(Err(reason)),
+    let id = match workspace.import(path, None, Box::new(Silent)).await {
+        Ok(outcome) => outcome.document.id,
+        Err(ImportError::Library(error)) => return Err(error.into()),
+        Err(ImportError::Cancelled { .. }) => return Err(EvaluationError::Cancelled),
+        Err(error) => return Ok(Err(error.to_string())),
     };
-    let spec = TaskSpec::Fields { pack: pack.clone(), method };
     match workspace.analyze(id, spec, TooLong::ReadInParts, 0, Box::new(Silent)).await {
         Ok(run) => Ok(Ok((workspace.text(id).await?, run))),
-        Err(error) => Ok(Err(error.to_string())),
-    }
-}
-
-/// Imports one file as `lectern import` does. The inner error is this document's own.
-async fn imported(workspace: &Workspace, path: &Path) -> Result<Result<DocumentId, String>, EvaluationError> {
-    match workspace.import(path, None, Box::new(Silent)).await {
-        Ok(outcome) => Ok(Ok(outcome.document.id)),
-        Err(ImportError::Library(error)) => Err(error.into()),
-        Err(ImportError::Cancelled { .. }) => Err(EvaluationError::Cancelled),
         Err(error) => Ok(Err(error.to_string())),
     }
 }

@@ -114,11 +114,16 @@ impl<'a> Ruled<'a> {
 
     /// What the rules say the document has for `field`, best first: none where nothing reaches the threshold.
     pub fn found(&self, table: &Table, field: &FieldSpec) -> Vec<Candidate> {
-        let category = table.category(field);
-        let mut found = self.candidates(table, field, category.threshold);
-        found.truncate(category.most);
-        found
+        let least = table.category(field).threshold;
+        taken(table, field, &self.candidates(table, field, least)).to_vec()
     }
+}
+
+/// Those of `candidates`, all that a document has for `field`, best first, that the rules say it has.
+pub(crate) fn taken<'c>(table: &Table, field: &FieldSpec, candidates: &'c [Candidate]) -> &'c [Candidate] {
+    let category = table.category(field);
+    let reached = candidates.partition_point(|c| c.score >= category.threshold);
+    candidates.get(..reached.min(category.most)).unwrap_or_default()
 }
 
 fn best_first(candidates: impl IntoIterator<Item = Candidate>, least: f64) -> Vec<Candidate> {

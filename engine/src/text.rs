@@ -178,3 +178,8 @@ impl DocText {
         self.sections.iter().rev().find(|s| s.span.start() <= offset && offset < s.span.end())
     }
 }
+
+/// The words of a text: runs of letters and digits, as they are written.
+pub(crate) fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty())
+}

@@ -8,7 +8,7 @@ pub mod parties;
 pub mod tokens;
 
 use crate::tasks::FieldType;
-use crate::text::Span;
+use crate::text::{Span, words};
 pub use dates::find_dates;
 pub use durations::find_durations;
 pub use money::{find_money, find_numbers, find_percents};
@@ -107,8 +107,7 @@ impl Value {
 }
 
 fn name_words(name: &str) -> impl Iterator<Item = String> {
-    let words = name.split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty()).map(str::to_lowercase);
-    words.enumerate().filter(|(i, word)| *i > 0 || word != "the").map(|(_, word)| word)
+    words(name).map(str::to_lowercase).enumerate().filter(|(i, word)| *i > 0 || word != "the").map(|(_, word)| word)
 }
 
 impl std::fmt::Display for Value {

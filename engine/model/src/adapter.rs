@@ -14,6 +14,7 @@ use safetensors::{Dtype, SafeTensors};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 const DESCRIPTION: &str = "adapter.json";
 const WEIGHTS: &str = "adapter.safetensors";
@@ -75,7 +76,7 @@ struct Description {
 }
 
 /// What an adapter adds to one map: `up (down x)`, `alpha / rank` already in `up`.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct LowRank {
     /// `[rank, in]`.
     pub(crate) down: Vec<f32>,
@@ -103,7 +104,7 @@ pub struct Adapter {
     rank: usize,
     base_digest: String,
     digest: String,
-    maps: BTreeMap<String, LowRank>,
+    maps: BTreeMap<String, Arc<LowRank>>,
 }
 
 impl Adapter {
@@ -185,7 +186,7 @@ impl Adapter {
     }
 
     /// What it adds, by the name of the map.
-    pub(crate) fn maps(&self) -> BTreeMap<String, LowRank> {
+    pub(crate) fn maps(&self) -> BTreeMap<String, Arc<LowRank>> {
         self.maps.clone()
     }
 
@@ -196,7 +197,7 @@ impl Adapter {
 }
 
 /// The maps in the bytes of a weight file, or what is wrong with it.
-fn maps(held: &[u8], rank: usize, scale: f32) -> Result<BTreeMap<String, LowRank>, String> {
+fn maps(held: &[u8], rank: usize, scale: f32) -> Result<BTreeMap<String, Arc<LowRank>>, String> {
     let file = SafeTensors::deserialize(held).map_err(|e| e.to_string())?;
     let mut maps = BTreeMap::new();
     let mut known = 0;
@@ -216,7 +217,7 @@ fn maps(held: &[u8], rank: usize, scale: f32) -> Result<BTreeMap<String, LowRank
                 "the map up beside {module}, times alpha / rank ({scale}), holds values that are no numbers"
             ));
         }
-        maps.insert(module.to_owned(), LowRank { down, up, shape: [outputs, inputs], rank });
+        maps.insert(module.to_owned(), Arc::new(LowRank { down, up, shape: [outputs, inputs], rank }));
         known += 2;
     }
     match file.len() {

@@ -343,7 +343,7 @@ pub struct Ledger<'a> {
     missing: Vec<String>,
     misfits: Vec<Misfit>,
     /// What an adapter adds to maps not yet taken, by the map's name.
-    beside: BTreeMap<String, LowRank>,
+    beside: BTreeMap<String, Arc<LowRank>>,
     /// Where that does not fit its map.
     unfit: Vec<String>,
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use golden::Golden;
-use golden::random::{SMALL, divergence, ids, random_model};
+use golden::random::{SMALL, divergence, ids, noise, random_model};
 use golden::tolerances::{LOGITS, RANDOM_EIGHT_BITS};
 use lectern_model::adapter::{Adapter, AdapterError};
 use lectern_model::convert::convert;
@@ -57,13 +57,10 @@ impl Three {
         random_model(&three.base(), SMALL);
         let mut weights = read(&three.base().join("model.safetensors"));
         let mut low_rank = Tensors::new();
-        let mut noise = 1u32;
+        let mut seed = 0;
         let mut random = |count: usize| -> Vec<f32> {
-            let mut next = || {
-                noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-                (noise >> 8) as f32 / (1 << 24) as f32 - 0.5
-            };
-            (0..count).map(|_| next() * 0.2).collect()
+            seed += 1;
+            noise(count, seed).into_iter().map(|value| value * 0.1).collect()
         };
         for (name, (shape, values)) in
             weights.iter_mut().filter(|(name, (shape, _))| name.contains("_attn.") && shape.len() == 2)

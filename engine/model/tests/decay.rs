@@ -2,24 +2,12 @@
 
 mod golden;
 
+use golden::random::noise;
 use golden::{assert_close, tolerances};
 use lectern_model::attention::lightning::{self, Decay, FixedDecay, Fused, TokenDecay, layer_factor, slopes};
 use proptest::prelude::*;
 
 const BLOCKS: [usize; 5] = [1, 7, 16, 64, 256];
-
-/// Values in -1..1 that repeat for the same seed.
-fn noise(count: usize, seed: u64) -> Vec<f32> {
-    let mut x = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
-    (0..count)
-        .map(|_| {
-            x ^= x << 13;
-            x ^= x >> 7;
-            x ^= x << 17;
-            (x >> 40) as f32 / (1u64 << 23) as f32 - 1.0
-        })
-        .collect()
-}
 
 /// Logarithms of all sizes: none, hardly any, as a trained model has them, steep, beyond f32's exponents, and all gone.
 fn logs(count: usize, seed: u64, steep: bool) -> Vec<f32> {

@@ -2,25 +2,13 @@
 
 mod golden;
 
+use golden::random::noise;
 use golden::{CASES, Golden, assert_close, assert_logits, linear_state, tolerances};
 use lectern_model::attention::lightning::{self, Decay, FixedDecay, Fused};
 use lectern_model::attention::softmax::{self, Heads};
 use lectern_model::model::{ModelOptions, Want};
 use lectern_model::state::{KV_BLOCK, KvCache, KvPrecision};
 use proptest::prelude::*;
-
-/// Values in -1..1 that repeat for the same seed.
-fn noise(count: usize, seed: u64) -> Vec<f32> {
-    let mut x = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
-    (0..count)
-        .map(|_| {
-            x ^= x << 13;
-            x ^= x >> 7;
-            x ^= x << 17;
-            (x >> 40) as f32 / (1u64 << 23) as f32 - 1.0
-        })
-        .collect()
-}
 
 fn hold_lightning(tokens: usize, heads: usize, dim: usize, block: usize, layer: usize, layers: usize, seed: u64) {
     let decay = FixedDecay::new(heads, layer, layers, block);

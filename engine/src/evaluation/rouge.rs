@@ -20,10 +20,9 @@ pub fn rouge(written: &str, reference: &str) -> Rouge {
     Rouge { one: overlap(&a, &b, 1), two: overlap(&a, &b, 2), longest: f1(common(&a, &b), a.len(), b.len()) }
 }
 
-/// The words of a text.
+/// The words of a text, in lower case.
 pub fn words(text: &str) -> Vec<String> {
-    let lower = text.to_lowercase();
-    lower.split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty()).map(str::to_owned).collect()
+    crate::text::words(&text.to_lowercase()).map(str::to_owned).collect()
 }
 
 fn overlap(a: &[String], b: &[String], length: usize) -> f64 {

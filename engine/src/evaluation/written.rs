@@ -5,9 +5,9 @@ use super::labels::{self, DataError};
 use super::metrics::{mean, share};
 use super::report::{About, Failure};
 use super::rouge::{rouge, words};
-use super::{EvaluationError, imported};
-use crate::progress::{Event, Silent, Sink};
-use crate::tasks::{Claim, ClaimKind, Status, TaskSpec, TooLong};
+use super::{EvaluationError, analysed};
+use crate::progress::{Event, Sink};
+use crate::tasks::{Claim, ClaimKind, Status, TaskSpec};
 use crate::text::DocText;
 use crate::workspace::{StoredRun, Workspace};
 use serde::{Deserialize, Serialize};
@@ -195,18 +195,11 @@ async fn run(
 ) -> Result<Result<(std::sync::Arc<DocText>, StoredRun), String>, EvaluationError> {
     let path: PathBuf = folder.join(format!("{index:04}.{}", document.ending));
     std::fs::write(&path, &document.text).map_err(|source| EvaluationError::Io { path: path.clone(), source })?;
-    let id = match imported(workspace, &path).await? {
-        Ok(id) => id,
-        Err(reason) => return Ok(Err(reason)),
-    };
     let spec = match what {
         Writing::Minutes => TaskSpec::Minutes,
         Writing::Summary => TaskSpec::Summary,
     };
-    match workspace.analyze(id, spec, TooLong::ReadInParts, 0, Box::new(Silent)).await {
-        Ok(run) => Ok(Ok((workspace.text(id).await?, run))),
-        Err(error) => Ok(Err(error.to_string())),
-    }
+    analysed(workspace, &path, spec).await
 }
 
 /// Everything measured of one document.
@@ -256,9 +249,7 @@ fn measures(gold: &Gold, text: &DocText, run: &StoredRun) -> BTreeMap<String, f6
 /// Share of the sections, of any level, in which a passage of a line stands; nothing where there are none.
 fn sections_covered(text: &DocText, claims: &[Claim]) -> Option<f64> {
     let passages = || claims.iter().flat_map(|c| &c.evidence);
-    let holds = |s: &&crate::text::Section| {
-        passages().any(|e| e.span.start() >= s.span.start() && e.span.end() <= s.span.end())
-    };
+    let holds = |s: &&crate::text::Section| passages().any(|e| s.span.covers(e.span));
     share(text.sections.iter().filter(holds).count(), text.sections.len())
 }
 

@@ -2,7 +2,7 @@
 
 use super::{fold::fold, sentences::sentences};
 use crate::tasks::Search;
-use crate::text::{DocText, Span};
+use crate::text::{DocText, Span, words};
 
 /// Sentences of a document with their words, folded once.
 pub struct PlainScan {
@@ -34,15 +34,11 @@ pub fn has_words(folded: &str, query: &str) -> bool {
 
 /// How many of the words of `query` stand in `folded`, and how many words `query` has.
 pub fn words_held(folded: &str, query: &str) -> (usize, usize) {
-    let words: Vec<&str> = split_words(folded).collect();
+    let held: Vec<&str> = words(folded).collect();
     let query = fold(query);
-    let wanted: Vec<&str> = split_words(&query).collect();
-    let held = wanted.iter().filter(|q| words.iter().any(|w| matches_word(w, q))).count();
-    (held, wanted.len())
-}
-
-fn split_words(text: &str) -> impl Iterator<Item = &str> {
-    text.split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty())
+    let wanted: Vec<&str> = words(&query).collect();
+    let found = wanted.iter().filter(|q| held.iter().any(|w| matches_word(w, q))).count();
+    (found, wanted.len())
 }
 
 fn matches_word(word: &str, query: &str) -> bool {

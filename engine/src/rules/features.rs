@@ -23,7 +23,7 @@ pub(super) type Features = HashSet<String>;
 /// The words of `text` in lower case and without compatibility forms; numbers are all `0`.
 pub(super) fn words(text: &str) -> Vec<String> {
     let folded: String = text.nfkd().flat_map(char::to_lowercase).collect();
-    let words = folded.split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty());
+    let words = crate::text::words(&folded);
     words.map(|w| if w.chars().all(|c| c.is_ascii_digit()) { "0".to_owned() } else { w.to_owned() }).collect()
 }
 

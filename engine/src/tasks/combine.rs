@@ -7,10 +7,9 @@
 
 use super::evidence::{Grounds, one_line};
 use super::pack::{FieldSpec, Pack};
-use super::ruled;
+use super::ruled::field_claims;
 use super::{Claim, Evidence, FoundBy, Status};
-use crate::rules::{Candidate, Ruled, Table};
-use crate::text::Span;
+use crate::rules::{self, Candidate, Ruled, Table};
 
 /// A passage that only the model points at is dropped below this share of the score at which the rules take one. Set by
 /// judgement: a quarter still keeps what the rules hold for possible.
@@ -20,12 +19,12 @@ const OTHERS: (usize, usize) = (2, 120);
 
 /// Claims for every field of `pack`, from what the model gave (`claims`) and what the rules find.
 pub(super) fn combine(grounds: &Grounds<'_>, pack: &Pack, claims: &[Claim], table: &Table) -> Vec<Claim> {
-    let rules = Ruled::new(grounds.document);
+    let ruled = Ruled::new(grounds.document);
     let mut combined = Vec::new();
     for field in &pack.fields {
         let own = claims.iter().filter(|c| c.label == field.name).cloned();
         if table.knows(field) {
-            combined.extend(of_field(grounds, field, own.collect(), table, &rules));
+            combined.extend(of_field(grounds, field, own.collect(), table, &ruled));
         } else {
             combined.extend(own.map(by_model));
         }
@@ -44,11 +43,11 @@ struct Scored {
     score: f64,
 }
 
-fn of_field(grounds: &Grounds<'_>, field: &FieldSpec, own: Vec<Claim>, table: &Table, rules: &Ruled<'_>) -> Vec<Claim> {
-    let all = rules.candidates(table, field, 0.0);
+fn of_field(grounds: &Grounds<'_>, field: &FieldSpec, own: Vec<Claim>, table: &Table, ruled: &Ruled<'_>) -> Vec<Claim> {
+    let all = ruled.candidates(table, field, 0.0);
     let mut found: Vec<Scored> = Vec::new();
     let mut absent = None;
-    for claim in ruled::field_claims(grounds, field, table, &rules.found(table, field)) {
+    for claim in field_claims(grounds, field, table, rules::taken(table, field, &all)) {
         if claim.evidence.is_empty() {
             absent = Some(claim);
         } else {
@@ -84,16 +83,14 @@ fn of_field(grounds: &Grounds<'_>, field: &FieldSpec, own: Vec<Claim>, table: &T
 
 /// Whether both point at the same passage, or at the same value.
 fn says_the_same(a: &Claim, b: &Claim) -> bool {
-    let overlap = |x: Span, y: Span| x.start() < y.end() && y.start() < x.end();
-    let passages = a.evidence.iter().any(|x| b.evidence.iter().any(|y| overlap(x.span, y.span)));
+    let passages = a.evidence.iter().any(|x| b.evidence.iter().any(|y| x.span.overlaps(y.span)));
     let values = a.value.as_ref().zip(b.value.as_ref());
     passages || values.is_some_and(|(x, y)| x.means(y))
 }
 
 /// The best score of a candidate that shares text with one of the passages.
 fn score_of(all: &[Candidate], passages: &[Evidence]) -> f64 {
-    let shared =
-        |c: &&Candidate| passages.iter().any(|p| c.span.start() < p.span.end() && p.span.start() < c.span.end());
+    let shared = |c: &&Candidate| passages.iter().any(|p| c.span.overlaps(p.span));
     // Best first.
     all.iter().find(shared).map_or(0.0, |c| c.score)
 }

@@ -3,6 +3,7 @@
 use super::asking::Asking;
 use super::evidence::{Grounded, Grounds, look_over, one_line, strings};
 use super::{Claim, ClaimKind, Status, TaskError, prompt};
+use crate::text::words;
 use serde_json::Value;
 
 /// Words of questions that are not worth searching for.
@@ -99,8 +100,7 @@ pub(crate) fn run(
 
 /// The words of a question that carry it, as one query.
 fn queries(question: &str) -> Vec<String> {
-    let words = question.split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty());
-    let carrying: Vec<&str> = words.filter(|w| !COMMON.contains(&w.to_lowercase().as_str())).collect();
+    let carrying: Vec<&str> = words(question).filter(|w| !COMMON.contains(&w.to_lowercase().as_str())).collect();
     vec![if carrying.is_empty() { question.to_owned() } else { carrying.join(" ") }]
 }
 

@@ -28,6 +28,19 @@ pub(crate) fn ids(count: usize) -> Vec<u32> {
     (0..count as u32).map(|i| i.wrapping_mul(2_654_435_761) / 7 % 160).collect()
 }
 
+/// Values in -1..1 that repeat for the same seed.
+pub(crate) fn noise(count: usize, seed: u64) -> Vec<f32> {
+    let mut x = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
+    (0..count)
+        .map(|_| {
+            x ^= x << 13;
+            x ^= x >> 7;
+            x ^= x << 17;
+            (x >> 40) as f32 / (1u64 << 23) as f32 - 1.0
+        })
+        .collect()
+}
+
 /// Widths of a random model.
 #[derive(Clone, Copy)]
 pub(crate) struct Widths {

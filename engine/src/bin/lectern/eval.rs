@@ -89,11 +89,8 @@ async fn contracts(
     let (method, from) = (word(&options.method)?, if options.from == Source::Pdf { "pdf" } else { "text" });
     let report = tally?.report(about("cuad", &method, from));
     if let Some(path) = &arguments.out {
-        let written =
-            [(path.clone(), serde_json::to_string_pretty(&report)?), (path.with_extension("svg"), plot::svg(&report))];
-        for (path, content) in written {
-            std::fs::write(&path, content).with_context(|| format!("{} cannot be written", path.display()))?;
-        }
+        write(path, serde_json::to_string_pretty(&report)?)?;
+        write(&path.with_extension("svg"), plot::svg(&report))?;
     }
     if common.json {
         print::json(&json!(report))?;
@@ -117,8 +114,7 @@ async fn writing(
     drop(sink);
     let report = report?;
     if let Some(path) = &arguments.out {
-        let json = serde_json::to_string_pretty(&report)?;
-        std::fs::write(path, json).with_context(|| format!("{} cannot be written", path.display()))?;
+        write(path, serde_json::to_string_pretty(&report)?)?;
     }
     if common.json {
         print::json(&json!(report))?;
@@ -134,6 +130,10 @@ async fn writing(
     }
     out!("{}", report.convention);
     Ok(Outcome::Done)
+}
+
+fn write(path: &Path, content: String) -> anyhow::Result<()> {
+    std::fs::write(path, content).with_context(|| format!("{} cannot be written", path.display()))
 }
 
 /// The name a value has in stored results.
