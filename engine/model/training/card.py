@@ -128,7 +128,12 @@ def processor() -> str:
 def training(work: Path) -> str:
     """Tokens, time and losses of the stages."""
     rows = []
-    for name, what in (("stage1", "1, attention transfer"), ("stage3", "3, distillation")):
+    stages = (
+        ("stage1", "1, attention transfer"),
+        ("stage3-before", "3, distillation before layers were given back"),
+        ("stage3", "3, distillation"),
+    )
+    for name, what in stages:
         found = records(work / f"{name}.jsonl")
         if found:
             tokens = max((r.get("tokens", 0) for r in found), default=0)

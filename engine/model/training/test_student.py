@@ -11,9 +11,11 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 
-import common
+import card
 import choose
+import common
 import m1
+import restore
 import stage1
 import stage2
 import stage3
@@ -204,6 +206,49 @@ class Distillation(unittest.TestCase):
         self.assertEqual(changed, set(found["weights"]))
         self.assertFalse(any("experts" in name or "embed" in name or "shared_mlp" in name for name in changed))
         self.assertTrue(any("gate.weight" in name for name in changed))
+
+
+
+class Restoring(unittest.TestCase):
+    def setUp(self) -> None:
+        keep_signals(self)
+        self.before = Path(self.enterContext(tempfile.TemporaryDirectory()))
+        self.folder = Path(self.enterContext(tempfile.TemporaryDirectory()))
+        there = toy(self.before)
+        stage1.train(there, None, steps=3)
+        self.order = choose.choose(there, 1, None)["order"]
+        stage2.convert(there)
+        stage3.train(there, None, steps=2)
+        (self.folder / "data").symlink_to(self.before / "data")
+        self.config = {**there, "paths": {**there["paths"], "work": self.folder.resolve()}}
+
+    def test_a_layer_given_back_is_the_teachers_and_all_else_is_as_trained(self) -> None:
+        restore.restore(self.config, self.before, 2)
+        trained, _ = stage3.load({**self.config, "paths": {**self.config["paths"], "work": self.before}})
+        teacher, whole = m1.Model.load(self.config["paths"]["teacher"], 8), stage3.load(self.config)[0]
+        back = self.order[1]  # converted last of the two that had been
+        self.assertEqual([at for at, kind in enumerate(whole.config.attn_type_list) if kind == m1.LIGHTNING], [self.order[0]])
+        parts = (f"model.layers.{back}.self_attn.", f"model.layers.{back}.input_layernorm.")
+        for name, value in whole.state_dict().items():
+            source = teacher if name.startswith(parts) else trained
+            self.assertTrue(torch.equal(value, source.state_dict()[name]), name)
+
+    def test_stage_3_starts_anew_with_it_and_the_card_keeps_what_went_before(self) -> None:
+        report = restore.restore(self.config, self.before, 2)
+        self.assertEqual(report["tokens_before"], 128)
+        stage3.train(self.config, None, steps=1)
+        self.assertEqual(common.load_checkpoint(self.folder / "stage3.pt")["step"], 1)
+        rows = card.training(self.folder)
+        self.assertIn("3, distillation before layers were given back | 128 |", rows)
+        self.assertIn("3, distillation | 64 |", rows)
+
+    def test_softmax_layers_are_not_taken_away(self) -> None:
+        with self.assertRaisesRegex(SystemExit, "already"):
+            restore.restore(self.config, self.before, 0)
+
+    def test_the_trained_students_folder_is_not_written_over(self) -> None:
+        with self.assertRaisesRegex(SystemExit, "another work folder"):
+            restore.restore(self.config, self.folder, 2)
 
 
 if __name__ == "__main__":
