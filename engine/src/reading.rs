@@ -1,12 +1,12 @@
 //! How a document is read: counted with the model's own tokenizer, whole or as the person chose, and what was read.
 
 use crate::generate::{GenerateError, Generator, ModelCard};
+use crate::tasks::prompt::MOST_ANSWER_TOKENS;
 use crate::tasks::{Coverage, TaskError, TooLong};
 use crate::text::{DocText, PageStatus, Span};
 
-/// Tokens kept free for framing, instruction and answer. Framing takes about 80, the longest instruction about 200, a
-/// field's answer about 300; a longer answer to a document that fills the model is cut, and its result says so.
-const ROOM_TOKENS: usize = 896;
+/// Tokens kept free for framing (about 80), the longest instruction (about 200) and the longest answer.
+const ROOM_TOKENS: usize = 80 + 200 + MOST_ANSWER_TOKENS;
 
 /// Which pieces are read, one after the other, each on its own.
 #[derive(Debug, Clone, PartialEq)]

@@ -2,6 +2,7 @@
 
 pub mod asking;
 pub(crate) mod combine;
+pub(crate) mod ending;
 pub(crate) mod evidence;
 pub mod fields;
 pub mod minutes;
@@ -232,6 +233,9 @@ pub fn run(
         let table = Table::built_in()?;
         claims = combine::combine(&grounds, pack, &claims, &table);
         provenance.rules_digest = Some(table.digest().to_owned());
+    }
+    if let TaskSpec::Fields { pack, .. } = spec {
+        ending::count(&grounds, pack, &mut claims);
     }
     Ok(RunResult { claims, coverage, provenance })
 }

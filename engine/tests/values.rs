@@ -30,6 +30,8 @@ fn dates_in_many_written_forms() {
         ("2024-03-15", "2024-03-15"),
         ("2024/03/15", "2024-03-15"),
         ("this 5th day of May, 2023", "2023-05-05"),
+        ("as of the 27t h day of March, 2017", "2017-03-27"),
+        ("November 19t h, 2012", "2012-11-19"),
         ("as of the first day of January 2020,", "2020-01-01"),
         ("the twenty-first day of June, 2001", "2001-06-21"),
         ("15.03.2024", "2024-03-15"),

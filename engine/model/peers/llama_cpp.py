@@ -278,7 +278,8 @@ def measure_ours(lectern: Path, file: Path, prompt: int, decode: int, threads: i
     found = json.loads(done.output)
     (measure,) = found["measures"]
     return Run("lectern", file.name, prompt, threads, None, measure["prefill_tokens_s"], measure["decode_tokens_s"],
-               found.get("peak_memory_bytes") or done.peak_bytes, done.others, found)
+               # Not the later peak: ours also saves and reopens the state, which llama.cpp is not asked to.
+               found.get("reading_peak_memory_bytes") or done.peak_bytes, done.others, found)
 
 
 def logits_of_llama(cache: Cache, file: Path, ids: Path, exact: bool) -> list[list[float]]:

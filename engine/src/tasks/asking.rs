@@ -1,14 +1,12 @@
 //! Putting requests to the model: one after the other, each may fail alone, all are accounted for.
 
 use super::TaskError;
-use super::prompt::Prompt;
+use super::prompt::{MOST_ANSWER_TOKENS, Prompt};
 use crate::generate::{Answer, GenerateError, Generator, ReadReport, Reading, Request, Shape, StopReason};
 use crate::progress::{Event, Sink};
 use serde_json::Value;
 use std::ops::ControlFlow;
 
-/// Most tokens of an answer.
-pub const MOST_ANSWER_TOKENS: usize = 900;
 /// Greedy: what stands in a document is not a matter of chance.
 pub const TEMPERATURE: f32 = 0.0;
 

@@ -1,6 +1,7 @@
 //! Fields of a pack: asked in small groups over the one reading, grounded, normalised, cross-checked by rules and search.
 
 use super::asking::Asking;
+use super::ending;
 use super::evidence::{Grounded, Grounds, one_line, strings};
 use super::pack::{FieldSpec, FieldType, Pack};
 use super::{Claim, ClaimKind, Evidence, MatchKind, Status, TaskError, prompt};
@@ -10,6 +11,9 @@ use serde_json::Value;
 /// Fields asked for in one request. A fork of the state is cheap, so the only gain of larger groups is fewer
 /// instructions to read; a model of 135M parameters answers two questions at once noticeably worse than one.
 pub const FIELDS_PER_REQUEST: usize = 1;
+
+/// How the note begins that a passage has no value of its field's kind.
+pub(super) const NO_VALUE: &str = "No rule finds a value of this kind";
 
 /// Asks for every field of `pack`; claims in the pack's order. `read_tokens` is what the model has read.
 pub(crate) fn run(
@@ -86,7 +90,7 @@ pub(super) fn valued(field: &FieldSpec, grounded: Grounded) -> Vec<Claim> {
     if !rules {
         return if field.many { one_each(field, grounded) } else { vec![as_passage(field, grounded)] };
     }
-    let (values, bare) = by_value(field.kind, &grounded.evidence);
+    let (values, bare) = by_value(field, &grounded.evidence);
     let several = values.len();
     if several == 0 && !field.many {
         return vec![unread(field, as_passage(field, grounded))];
@@ -120,11 +124,14 @@ struct Said {
 
 /// Distinct values in the order of the quotes, each with its words and the passages that have it; and the passages that
 /// have none.
-fn by_value(kind: FieldType, evidence: &[Evidence]) -> (Vec<Said>, Vec<Evidence>) {
+fn by_value(field: &FieldSpec, evidence: &[Evidence]) -> (Vec<Said>, Vec<Evidence>) {
     let mut values: Vec<Said> = Vec::new();
     let mut bare = Vec::new();
     for evidence in evidence {
-        let all = values::find(kind, &evidence.quote);
+        let all = match ending::asked(field) {
+            true => ending::last_days(&evidence.quote),
+            false => values::find(field.kind, &evidence.quote),
+        };
         if all.is_empty() {
             bare.push(evidence.clone());
         }
@@ -145,7 +152,7 @@ fn by_value(kind: FieldType, evidence: &[Evidence]) -> (Vec<Said>, Vec<Evidence>
 fn unread(field: &FieldSpec, mut claim: Claim) -> Claim {
     if field.kind != FieldType::Party {
         let kind = field.kind.word();
-        let check = format!("No rule finds a value of this kind ({kind}) in this passage: check it by reading.");
+        let check = format!("{NO_VALUE} ({kind}) in this passage: check it by reading.");
         claim.checks.push(check);
     }
     claim

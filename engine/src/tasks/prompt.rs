@@ -12,6 +12,8 @@ pub const PROMPT_VERSION: u32 = 1;
 /// Shortest and longest quote in characters: shorter ones say too little to be found, longer ones repeat the document.
 const QUOTE_CHARS: (u64, u64) = (20, 400);
 
+/// Most tokens of an answer.
+pub const MOST_ANSWER_TOKENS: usize = 900;
 /// Most key points: as many as a person reads before opening the document.
 const KEY_POINTS: usize = 7;
 /// Most lines of each kind in minutes, and most people.
@@ -47,7 +49,7 @@ pub fn key_points() -> Prompt {
          the document that says it, then state the point in one sentence. Take different passages. Add nothing that the \
          document does not say."
     );
-    Prompt { instruction, schema: list_schema("points", "point", &[], 1, KEY_POINTS), max_tokens: 900 }
+    Prompt { instruction, schema: list_schema("points", "point", &[], 1, KEY_POINTS), max_tokens: MOST_ANSWER_TOKENS }
 }
 
 /// Asks for the point of one section.
@@ -65,7 +67,7 @@ pub fn attendees() -> Prompt {
     let instruction = "List the people who took part in the meeting above. For each first copy the passage that names the person, then \
      give the name as written there. If nobody is named, give an empty list."
         .to_owned();
-    Prompt { instruction, schema: list_schema("attendees", "name", &[], 0, PEOPLE), max_tokens: 900 }
+    Prompt { instruction, schema: list_schema("attendees", "name", &[], 0, PEOPLE), max_tokens: MOST_ANSWER_TOKENS }
 }
 
 /// Asks what a meeting was about.
@@ -74,7 +76,7 @@ pub fn topics() -> Prompt {
         "List the topics that the meeting above discussed, at most {LINES}, in their order. For each first copy the passage \
          where the topic is taken up, then name the topic in a few words."
     );
-    Prompt { instruction, schema: list_schema("topics", "topic", &[], 0, LINES), max_tokens: 900 }
+    Prompt { instruction, schema: list_schema("topics", "topic", &[], 0, LINES), max_tokens: MOST_ANSWER_TOKENS }
 }
 
 /// Asks for decisions.
@@ -84,7 +86,7 @@ pub fn decisions() -> Prompt {
          decision. For each first copy the passage where it is decided, then state the decision in one sentence. If \
          nothing was decided, give an empty list."
     );
-    Prompt { instruction, schema: list_schema("decisions", "decision", &[], 0, LINES), max_tokens: 900 }
+    Prompt { instruction, schema: list_schema("decisions", "decision", &[], 0, LINES), max_tokens: MOST_ANSWER_TOKENS }
 }
 
 /// Asks for action items.
@@ -94,7 +96,11 @@ pub fn actions() -> Prompt {
          the passage where it is said, then state the task in one sentence, then who does it and until when, in the words \
          of the meeting. Leave owner or due empty where it is not said. If there are no tasks, give an empty list."
     );
-    Prompt { instruction, schema: list_schema("tasks", "task", &["owner", "due"], 0, LINES), max_tokens: 900 }
+    Prompt {
+        instruction,
+        schema: list_schema("tasks", "task", &["owner", "due"], 0, LINES),
+        max_tokens: MOST_ANSWER_TOKENS,
+    }
 }
 
 /// Asks for a group of fields.

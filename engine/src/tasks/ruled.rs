@@ -1,5 +1,6 @@
 //! Fields of a pack without a model: candidates of the rules become the same claims, grounded and cross-checked alike.
 
+use super::ending;
 use super::evidence::{Grounded, Grounds};
 use super::fields::{cross_check, valued};
 use super::pack::{FieldSpec, Pack};
@@ -35,6 +36,7 @@ pub(super) fn run(
         claims.extend(field_claims(&grounds, field, &table, &ruled.found(&table, field)));
         event(sink, Event::Progress { done, total: Some(total), unit: "fields".to_owned() })?;
     }
+    ending::count(&grounds, pack, &mut claims);
     let provenance = provenance(&table, begun);
     Ok(RunResult { claims, coverage: coverage(document), provenance })
 }

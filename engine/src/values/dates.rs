@@ -129,7 +129,7 @@ fn day(tokens: &[Token<'_>]) -> Option<(u32, usize)> {
         let day = number(first.text, 2).filter(|d| (1..=31).contains(d))?;
         let suffix = tokens.get(1).is_some_and(|t| t.glued && ["st", "nd", "rd", "th"].iter().any(|s| t.is(s)));
         let dot = tokens.get(1).is_some_and(|t| t.glued && t.text == ".");
-        return Some((day, 1 + usize::from(suffix || dot)));
+        return Some((day, if torn_suffix(tokens) { 3 } else { 1 + usize::from(suffix || dot) }));
     }
     if let [tens, dash, ones, ..] = tokens
         && dash.text == "-"
@@ -141,7 +141,15 @@ fn day(tokens: &[Token<'_>]) -> Option<(u32, usize)> {
     ordinal(first.text).map(|n| (n, 1))
 }
 
-fn ordinal(word: &str) -> Option<u32> {
+/// "27t h": a raised suffix that a PDF's text tears apart.
+fn torn_suffix(tokens: &[Token<'_>]) -> bool {
+    let [_, first, second, ..] = tokens else { return false };
+    let pairs = [("s", "t"), ("n", "d"), ("r", "d"), ("t", "h")];
+    first.glued && !second.glued && pairs.iter().any(|(a, b)| first.text == *a && second.text == *b)
+}
+
+/// The number that a word like "third" names, up to 20, and 30.
+pub(crate) fn ordinal(word: &str) -> Option<u32> {
     const ORDINALS: [&str; 20] = [
         "first",
         "second",

@@ -121,8 +121,12 @@ impl Loaded {
     }
 
     fn load_keeping(&self, keys_and_values: KvPrecision) -> anyhow::Result<Model> {
+        self.load_with(self.adapter()?.as_ref(), keys_and_values)
+    }
+
+    fn load_with(&self, adapter: Option<&Adapter>, keys_and_values: KvPrecision) -> anyhow::Result<Model> {
         let options = LoadOptions { quantize: self.quantize, keys_and_values };
-        Ok(Model::load_adapted(&self.folder, options, self.adapter()?.as_ref())?)
+        Ok(Model::load_adapted(&self.folder, options, adapter)?)
     }
 
     /// What the model was tuned with, if anything.
@@ -199,7 +203,8 @@ fn template(folder: &Path) -> anyhow::Result<ChatTemplate> {
 fn info(loaded: &Loaded) -> anyhow::Result<()> {
     let folder = &loaded.folder;
     let card = folder_card(folder)?;
-    let model = loaded.load()?;
+    let adapter = loaded.adapter()?;
+    let model = loaded.load_with(adapter.as_ref(), KvPrecision::F32)?;
     let tokenizer = Tokenizer::load(folder)?;
     let config = model.config();
     out!("name            {}", card.name);
@@ -208,7 +213,7 @@ fn info(loaded: &Loaded) -> anyhow::Result<()> {
             out!("{label:<15} {text}");
         }
     }
-    if let Some(adapter) = loaded.adapter()? {
+    if let Some(adapter) = adapter {
         let (name, rank, maps) = (adapter.name(), adapter.rank(), adapter.modules().count());
         out!("adapter         {name}: rank {rank} on {maps} maps, {:.2} MB", adapter.bytes() as f64 / 1e6);
     }

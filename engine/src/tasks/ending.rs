@@ -1,0 +1,327 @@
+//! The day a term ends, for fields that ask for it: which of several dates of a passage is the end, and the day itself
+//! where the passage gives a length of time and a start instead ("four years from the Effective Date").
+//!
+//! What is counted is counted in the open: the line keeps the passage as its words, the day is its value, and a note says
+//! from which date it was counted, how long, and where that date stands.
+
+use super::evidence::{Grounds, says};
+use super::pack::{FieldSpec, FieldType, Pack};
+use super::{Claim, Status};
+use crate::text::{DocText, Span};
+use crate::values::dates::ordinal;
+use crate::values::tokens::{Kind, Token, tokens};
+use crate::values::{Found, Value, find_dates, find_durations};
+use chrono::{Days, Months, NaiveDate};
+
+/// Words before a date that make it the last day of a term, and those that make it the first.
+const ENDING: [&str; 15] = [
+    "until",
+    "till",
+    "through",
+    "thru",
+    "ending",
+    "end",
+    "ends",
+    "expire",
+    "expires",
+    "expiring",
+    "expiration",
+    "terminate",
+    "terminates",
+    "terminating",
+    "conclude",
+];
+const BEGINNING: [&str; 13] = [
+    "commence",
+    "commences",
+    "commencing",
+    "commencement",
+    "begin",
+    "begins",
+    "beginning",
+    "starting",
+    "start",
+    "effective",
+    "from",
+    "dated",
+    "entered",
+];
+/// How many tokens before a date are looked at for such a word.
+const REACH: usize = 12;
+/// Words for the day a contract was made.
+const MADE: [&str; 9] = [
+    "date hereof",
+    "date of this agreement",
+    "date first above written",
+    "date first written above",
+    "date first set forth above",
+    "date of execution",
+    "date of its execution",
+    "execution of this agreement",
+    "date of signature",
+];
+/// Fields that hold the day a contract was made, and the day it takes effect.
+const AGREEMENT_DATE: &str = "Agreement Date";
+const EFFECTIVE_DATE: &str = "Effective Date";
+
+/// Whether `field` asks for the day on which something ends.
+pub(super) fn asked(field: &FieldSpec) -> bool {
+    const NAMES: [&str; 5] = ["expiration", "expiry", "expires", "end", "ends"];
+    field.kind == FieldType::Date && tokens(&field.name).iter().any(|t| NAMES.iter().any(|n| t.is(n)))
+}
+
+/// What a word before a date makes of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Role {
+    First,
+    Last,
+    Either,
+}
+
+/// The dates of `quote` that may be the day a term ends: those said to be first, those that begin it left out.
+pub(super) fn last_days(quote: &str) -> Vec<Found> {
+    let roles = with_roles(quote);
+    let of = |role| roles.iter().filter(move |(_, r)| *r == role).map(|(found, _)| found.clone());
+    of(Role::Last).chain(of(Role::Either)).collect()
+}
+
+fn with_roles(quote: &str) -> Vec<(Found, Role)> {
+    let tokens = tokens(quote);
+    let dates = find_dates(quote);
+    let mut from = 0;
+    let mut all = Vec::new();
+    for found in dates {
+        let before: Vec<&Token<'_>> =
+            tokens.iter().filter(|t| t.span.start() >= from && t.span.end() <= found.span.start()).collect();
+        from = found.span.end();
+        let role = role(&before);
+        all.push((found, role));
+    }
+    all
+}
+
+/// By the nearest word of either kind; "to" only where it stands next to the date.
+fn role(before: &[&Token<'_>]) -> Role {
+    if before.last().is_some_and(|t| t.is("to")) {
+        return Role::Last;
+    }
+    let near = before.iter().rev().take(REACH);
+    let roles = near.filter_map(|t| match t {
+        t if ENDING.iter().any(|w| t.is(w)) => Some(Role::Last),
+        t if BEGINNING.iter().any(|w| t.is(w)) => Some(Role::First),
+        _ => None,
+    });
+    roles.into_iter().next().unwrap_or(Role::Either)
+}
+
+/// Gives each line of a field that asks for an end, and whose passages name no such day, the day that can be counted.
+pub(super) fn count(grounds: &Grounds<'_>, pack: &Pack, claims: &mut [Claim]) {
+    let ends: Vec<&str> = pack.fields.iter().filter(|f| asked(f)).map(|f| f.name.as_str()).collect();
+    let starts = Starts { grounds, claims: claims.to_vec() };
+    for claim in claims.iter_mut().filter(|c| ends.contains(&c.label.as_str()) && c.value.is_none()) {
+        let counted = claim.evidence.iter().find_map(|e| starts.end(&e.quote));
+        if let Some((iso, note)) = counted {
+            claim.value = Some(Value::Date { iso });
+            claim.checks.retain(|c| !c.starts_with(super::fields::NO_VALUE));
+            claim.checks.push(note);
+        }
+    }
+}
+
+/// Where terms of a document begin.
+struct Starts<'a> {
+    grounds: &'a Grounds<'a>,
+    claims: Vec<Claim>,
+}
+
+/// A day, the words it goes by, and where it stands.
+struct Start {
+    day: NaiveDate,
+    named: String,
+    place: String,
+}
+
+impl Starts<'_> {
+    /// The day on which the term of `quote` ends, and how it was counted.
+    fn end(&self, quote: &str) -> Option<(String, String)> {
+        let (count, unit) = length(quote)?;
+        let start = self.start(quote)?;
+        let end = match unit.as_str() {
+            "day" => start.day.checked_add_days(Days::new(u64::from(count))),
+            "week" => start.day.checked_add_days(Days::new(7 * u64::from(count))),
+            "month" => start.day.checked_add_months(Months::new(count)),
+            "year" => start.day.checked_add_months(Months::new(count.checked_mul(12)?)),
+            _ => None,
+        }?;
+        let length = Value::Duration { count, unit };
+        let note = format!(
+            "Counted, the text does not name this day: {length} from {}, {} ({}).",
+            start.day, start.named, start.place
+        );
+        Some((end.to_string(), note))
+    }
+
+    /// Where the term of `quote` begins: a date in it, a date that the document defines, or the day it was made.
+    fn start(&self, quote: &str) -> Option<Start> {
+        let named = with_roles(quote).into_iter().find(|(_, role)| *role == Role::First);
+        if let Some((found, _)) = named {
+            let Value::Date { iso } = &found.value else { return None };
+            let named = quote.get(found.span.range()).unwrap_or_default();
+            return Some(Start { day: day(iso)?, named: format!("“{named}”"), place: "same passage".to_owned() });
+        }
+        match defined_term(quote) {
+            Some(term) => self
+                .defined(&term)
+                .or_else(|| (term == EFFECTIVE_DATE).then(|| self.found(EFFECTIVE_DATE)).flatten())
+                .or_else(|| (term == EFFECTIVE_DATE).then(|| self.found(AGREEMENT_DATE)).flatten()),
+            None => MADE.iter().any(|words| says(quote, words)).then(|| self.found(AGREEMENT_DATE)).flatten(),
+        }
+    }
+
+    /// The value of another field, where it was found.
+    fn found(&self, label: &str) -> Option<Start> {
+        let of_field = |c: &&Claim| c.label == label && matches!(c.status, Status::Verified | Status::Fuzzy);
+        let claim = self.claims.iter().find(of_field)?;
+        let Some(Value::Date { iso }) = &claim.value else { return None };
+        let place = self.grounds.place(claim.evidence.first()?.span);
+        Some(Start { day: day(iso)?, named: format!("the {label}"), place })
+    }
+
+    /// The date that the document gives where it puts `term` in quotation marks: the one before it, else after.
+    fn defined(&self, term: &str) -> Option<Start> {
+        let document: &DocText = self.grounds.document;
+        for (open, close) in [('“', '”'), ('"', '"')] {
+            let marked = format!("{open}{term}{close}");
+            for (at, _) in document.text.match_indices(&marked) {
+                let sentence = self.grounds.sentences.iter().find(|s| s.start() <= at && at < s.end());
+                let Some(text) = sentence.and_then(|s| document.slice(*s)) else { continue };
+                let inside = at - sentence.map_or(0, |s| s.start());
+                let dates = find_dates(text);
+                let before = dates.iter().rev().find(|d| d.span.end() <= inside);
+                let Some(found) = before.or_else(|| dates.iter().find(|d| d.span.start() > inside)) else { continue };
+                let Value::Date { iso } = &found.value else { continue };
+                if let Some(day) = day(iso) {
+                    let place = self.grounds.place(Span::new(at, at + marked.len()));
+                    return Some(Start { day, named: format!("the {term}"), place });
+                }
+            }
+        }
+        None
+    }
+}
+
+fn day(iso: &str) -> Option<NaiveDate> {
+    NaiveDate::parse_from_str(iso, "%Y-%m-%d").ok()
+}
+
+/// The first "… Date" in capitals: "Effective Date", "Promotion Commencement Date".
+fn defined_term(quote: &str) -> Option<String> {
+    let tokens = tokens(quote);
+    let last = tokens.iter().position(|t| t.text == "Date")?;
+    let capital = |t: &&Token<'_>| t.kind == Kind::Word && t.text.starts_with(char::is_uppercase);
+    let words = tokens.get(..last)?.iter().rev().take_while(capital).count();
+    let first = tokens.get(last.checked_sub(words)?).filter(|_| words > 0)?;
+    // "The Effective Date" at the head of a sentence.
+    let first = if first.is("the") { tokens.get(last - words + 1)? } else { first };
+    let span = first.span.union(tokens.get(last)?.span);
+    let term = quote.get(span.range())?;
+    (term != "Date").then(|| term.split_whitespace().collect::<Vec<_>>().join(" "))
+}
+
+/// How long the term of `quote` lasts: its first length of time, or "third anniversary".
+fn length(quote: &str) -> Option<(u32, String)> {
+    let said = find_durations(quote).into_iter().next().and_then(|found| match found.value {
+        Value::Duration { count, unit } if count > 0 => Some((found.span.start(), count, unit)),
+        _ => None,
+    });
+    let counted = anniversary(quote).map(|(at, years)| (at, years, "year".to_owned()));
+    let first = said.into_iter().chain(counted).min_by_key(|(at, _, _)| *at);
+    first.map(|(_, count, unit)| (count, unit))
+}
+
+/// "the third (3rd) anniversary": where, and which.
+fn anniversary(quote: &str) -> Option<(usize, u32)> {
+    let tokens = tokens(quote);
+    let at = tokens.iter().position(|t| t.is("anniversary"))?;
+    let before = tokens.get(at.saturating_sub(6)..at)?;
+    before.iter().find_map(|t| Some((t.span.start(), ordinal(t.text)?)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ground::scan::PlainScan;
+    use crate::import::{normalize::normalize, plain};
+    use crate::tasks::ClaimKind;
+    use crate::values;
+
+    fn isos(quote: &str) -> Vec<String> {
+        last_days(quote).into_iter().map(|f| f.value.to_string()).collect()
+    }
+
+    #[test]
+    fn of_two_dates_the_end_is_taken_and_a_start_is_never_an_end() {
+        let both = "shall commence effective June 1, 1998, and continue for three (3) years expiring May 31, 2001";
+        assert_eq!(isos(both), ["2001-05-31"]);
+        assert_eq!(isos("two years from May 1, 2013 to April 30, 2015."), ["2015-04-30"]);
+        assert_eq!(isos("shall commence on September 10, 2015 and shall continue for One (1) Year"), [""; 0]);
+        assert_eq!(
+            isos("will begin on 15 December 1997 and will end the later of (i) December 15, 1999"),
+            ["1999-12-15"]
+        );
+        assert_eq!(isos("the term is 31 December 2028"), ["2028-12-31"]);
+    }
+
+    /// The value and the note for a line of "Expiration Date" that rests on `quote`, in a document that begins with `head`.
+    fn counted(head: &str, quote: &str) -> Option<(String, String)> {
+        let document = normalize(plain::parse(format!("{head}\n\n{quote}").as_bytes()).unwrap());
+        let search = PlainScan::new(&document);
+        let grounds = Grounds::new(&document, &search);
+        let pack = Pack::built_in("cuad").unwrap();
+        let line = |label: &str, quote: &str, kind| {
+            let found = grounds.ground([quote], 0);
+            assert!(!found.evidence.is_empty(), "{quote}");
+            let value = values::normalise(kind, quote).map(|f| f.value);
+            let mut claim = found.claim(ClaimKind::Field, label, quote.to_owned());
+            claim.value = value;
+            claim
+        };
+        let mut claims = vec![line("Expiration Date", quote, FieldType::Text)];
+        if head.contains("3 March 2017") {
+            claims.push(line("Agreement Date", "3 March 2017", FieldType::Date));
+        }
+        count(&grounds, &pack, &mut claims);
+        let first = claims.swap_remove(0);
+        Some((first.value?.to_string(), first.checks.join(" ")))
+    }
+
+    #[test]
+    fn a_term_is_counted_from_the_date_that_the_document_defines() {
+        let head =
+            "This Agreement is made as of March 27, 2017 (the “Effective Date”) by and between A Inc. and B Inc.";
+        let quote = "It shall continue until the four-year anniversary of the Effective Date.";
+        let (day, note) = counted(head, quote).unwrap();
+        assert_eq!(day, "2021-03-27");
+        assert!(note.contains("4 years from 2017-03-27, the Effective Date"), "{note}");
+        let ordinal = "It will terminate on the third anniversary of the Effective Date unless ended before.";
+        assert_eq!(counted(head, ordinal).unwrap().0, "2020-03-27");
+        let renewed = "The initial term is one (1) year from the Effective Date and renews for two (2) year periods.";
+        assert_eq!(counted(head, renewed).unwrap().0, "2018-03-27");
+    }
+
+    #[test]
+    fn a_term_is_counted_from_the_day_the_contract_was_made_or_a_day_in_the_passage() {
+        let head = "Dated 3 March 2017 between A Inc. and B Inc.";
+        assert_eq!(counted(head, "It runs for 18 months from the date hereof.").unwrap().0, "2018-09-03");
+        let own = "It shall commence on September 10, 2015 and shall continue for One (1) Year.";
+        assert_eq!(counted("Nothing here.", own).unwrap().0, "2016-09-10");
+    }
+
+    #[test]
+    fn where_the_start_is_not_known_nothing_is_counted() {
+        assert_eq!(counted("Nothing here.", "It runs for 18 months from the date hereof."), None);
+        assert_eq!(counted("Nothing here.", "It runs for 3 years from the Completion Date."), None);
+        assert_eq!(counted("Dated 3 March 2017.", "It ends when both parties agree in writing."), None);
+        assert_eq!(counted("Dated 3 March 2017.", "It ends ninety days after notice was given."), None);
+    }
+}
