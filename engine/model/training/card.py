@@ -128,13 +128,10 @@ def processor() -> str:
 def training(work: Path) -> str:
     """Tokens, time and losses of the stages."""
     rows = []
-    stages = (
-        ("stage1", "1, attention transfer"),
-        ("stage3-before", "3, distillation before layers were given back"),
-        ("stage3", "3, distillation"),
-    )
-    for name, what in stages:
-        found = records(work / f"{name}.jsonl")
+    before = [(path, "3, before layers were given back") for path in sorted(work.glob("stage3-before-*.jsonl"))]
+    stages = [(work / "stage1.jsonl", "1, attention transfer"), *before, (work / "stage3.jsonl", "3, distillation")]
+    for path, what in stages:
+        found = records(path)
         if found:
             tokens = max((r.get("tokens", 0) for r in found), default=0)
             lasts = [r["held_out_loss"] for r in found if "held_out_loss" in r]

@@ -23,6 +23,7 @@ import common
 import engine
 import grid
 import m1
+import stage2
 import stage3
 from data import Text
 
@@ -123,7 +124,7 @@ def export(config: dict, lectern: Path) -> dict:
     wanted, work, started = config["export"], config["paths"]["work"], time.monotonic()
     text, log = Text(config), common.Log(work / "export.jsonl")
     student, trained = stage3.load(config)
-    tokens = trained["tokens"] if trained else 0
+    tokens = (trained["tokens"] if trained else 0) + stage2.tokens_before(work)
     folder, shipped = write(config, student, tokens), work / wanted["name"]
     windows = text.mixed_held_out(wanted["held_out"], wanted["length"])
     exact_loss = m1.language_loss(student, windows)

@@ -6,8 +6,8 @@ between the layers is still close to the teacher's, so its attention fits in at 
 starts at step 0 with this student, settles the rest.
 
 Writes WORK/student, WORK/stage2.json and WORK/layers.json of the configuration's work folder as `choose.py` and
-`stage2.py` would; `--from` is another work folder, with a finished or stopped stage 3, and stays as it is. Its log comes
-along as WORK/stage3-before.jsonl, for the card.
+`stage2.py` would; `--from` is another work folder, with a finished or stopped stage 3, and stays as it is. Its logs come
+along as WORK/stage3-before-1.jsonl and so on, for the card; a restored student may be restored again.
 """
 
 from __future__ import annotations
@@ -46,6 +46,13 @@ def restored(student: m1.Model, teacher: m1.Model, softmax: list[int], chunk: in
     return whole
 
 
+def bring_logs(source: Path, work: Path) -> None:
+    """The logs of all stages 3 that led to the source's student, in their order."""
+    earlier = sorted(source.glob("stage3-before-*.jsonl"))
+    for number, log in enumerate([*earlier, source / "stage3.jsonl"], 1):
+        shutil.copyfile(log, work / f"stage3-before-{number}.jsonl")
+
+
 def restore(config: dict, source: Path, softmax: int) -> dict:
     """Writes the student and its reports; returns what WORK/stage2.json holds."""
     work, chunk, started = config["paths"]["work"], config["run"]["chunk"], time.monotonic()
@@ -70,14 +77,15 @@ def restore(config: dict, source: Path, softmax: int) -> dict:
         "softmax": layers["softmax"],
         "digest": common.digest([folder / "model.safetensors"]),
         "parameters": sum(value.numel() for value in whole.parameters()),
-        "tokens_before": trained["tokens"],
+        "tokens_before": trained["tokens"] + stage2.tokens_before(source),
         "held_out_loss": loss,
         "on_grid": True,
         "expert_use": stage2.expert_use(whole, windows[:1]),
     }
     common.write_json(work / "stage2.json", report)
     common.write_json(work / "layers.json", layers)
-    shutil.copyfile(source / "stage3.jsonl", work / "stage3-before.jsonl")
+    shutil.copyfile(source / "choose.json", work / "choose.json")
+    bring_logs(source, work)
     log.write(event="restored", seconds=round(time.monotonic() - started), **report)
     return report
 

@@ -16,6 +16,7 @@ apart in training, as do the sets, which see different tokens from the start.
 
 from __future__ import annotations
 
+import json
 import math
 import time
 
@@ -172,6 +173,11 @@ def expert_use(student: m1.Model, batches: list[Tensor]) -> list[list[float]]:
     for hook in hooks:
         hook.remove()
     return [[round(share, 4) for share in (row / row.sum()).tolist()] for row in counts]
+
+
+def tokens_before(work: Path) -> int:
+    """Tokens that the student had been trained on when it was built: none, unless `restore.py` made it."""
+    return json.loads((work / "stage2.json").read_text()).get("tokens_before", 0)
 
 
 @torch.no_grad()

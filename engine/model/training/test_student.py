@@ -239,8 +239,19 @@ class Restoring(unittest.TestCase):
         stage3.train(self.config, None, steps=1)
         self.assertEqual(common.load_checkpoint(self.folder / "stage3.pt")["step"], 1)
         rows = card.training(self.folder)
-        self.assertIn("3, distillation before layers were given back | 128 |", rows)
+        self.assertIn("3, before layers were given back | 128 |", rows)
         self.assertIn("3, distillation | 64 |", rows)
+
+    def test_a_restored_student_may_be_restored_again(self) -> None:
+        restore.restore(self.config, self.before, 2)
+        stage3.train(self.config, None, steps=1)
+        third = Path(self.enterContext(tempfile.TemporaryDirectory()))
+        (third / "data").symlink_to(self.before / "data")
+        config = {**self.config, "paths": {**self.config["paths"], "work": third.resolve()}}
+        report = restore.restore(config, self.folder, 3)
+        self.assertEqual((report["tokens_before"], report["softmax"]), (192, [0, 1, 2]))
+        stage3.train(config, None, steps=1)
+        self.assertEqual(card.training(third).count("given back"), 2)
 
     def test_softmax_layers_are_not_taken_away(self) -> None:
         with self.assertRaisesRegex(SystemExit, "already"):
