@@ -108,7 +108,7 @@ impl Constraints {
     /// Understood is what llguidance understands of JSON schema, with all properties of an object there and in order,
     /// `maxItems` for every array, strings of at most [`STRING_MAX`] printable characters and numbers of fifteen digits
     /// unless the schema says otherwise. A string with `"x-lectern-quote": true` is a piece of the document, whole
-    /// words, [`QUOTE_MIN`] to [`QUOTE_MAX`] characters or as `minLength` and `maxLength` say; it may be empty where
+    /// words from where a sentence or a line begins, [`QUOTE_MIN`] to [`QUOTE_MAX`] characters or as `minLength` and `maxLength` say; it may be empty where
     /// `minLength` is 0 or `"x-lectern-optional"` is true. A shorter document can be quoted whole.
     ///
     /// # Errors

@@ -1,7 +1,8 @@
-"""Passages of a document that may be quoted: whole words, 20 to 400 characters, at known places of the text.
+"""Passages of a document that may be quoted: whole words from where a sentence or a line begins, 20 to 400 characters,
+at known places of the text.
 
 The words are those of the engine's constraint (`engine/model/src/constraint/quote.rs`): what joins letters or digits on
-both sides (`1,000`, `don't`, `Sub-clause`) is inside a word. Spans are (start, end) in characters of the text.
+both sides (`1,000`, `don't`, `Sub-clause`) is inside a word, and where sentences and lines begin. Spans are (start, end) in characters of the text.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ import numpy as np
 
 Span = tuple[int, int]
 JOINS = ".,'\u2019-\u2010\u2011"
+CLOSING = "\"'\u201d\u2019)]\u00bb"
+CLOSING_MARKS, NUMBERING = 4, 10  # most marks that close a sentence after its end; most characters that number a line
 SENTENCE = re.compile(r"(?<=[.!?;:])[\"\u201d\u2019)]*\s+|\n\s*\n")
 WORD = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)*")
 COMMON = frozenset(
@@ -42,9 +45,27 @@ def joined(text: str, i: int) -> bool:
     return is_word(after) and before in JOINS and i >= 2 and is_word(text[i - 2])
 
 
+def opens(text: str, i: int) -> bool:
+    """Whether a sentence, a line, or what follows a line's number begins at i."""
+    last = i - 1
+    while last >= 0 and text[last].isspace():
+        last -= 1
+    if last < 0 or "\n" in text[last:i]:
+        return True
+    sentence = text[max(0, last + 1 - CLOSING_MARKS) : last + 1].rstrip(CLOSING)[-1:]
+    if sentence and sentence in "\u3002\uff01\uff1f\uff1b\uff1a":
+        return True
+    if last + 1 == i:
+        return False
+    line = text.rfind("\n", max(0, i - NUMBERING - 1), i) + 1
+    numbered = (line > 0 or i <= NUMBERING) and (text[last] in ".)]\u2022\u25e6\u25aa-\u2013\u2014*" or "0" <= text[last] <= "9")
+    return bool(sentence) and sentence in ".!?\u2026;:" or numbered
+
+
 def may_begin(text: str, i: int) -> bool:
     """Whether a quote may begin at i."""
-    return i < len(text) and not text[i].isspace() and text[i].isprintable() and not joined(text, i)
+    solid = i < len(text) and not text[i].isspace() and text[i].isprintable()
+    return solid and not joined(text, i) and opens(text, i)
 
 
 def may_end(text: str, i: int) -> bool:
@@ -59,10 +80,12 @@ def is_quotable(text: str, span: Span, least: int, most: int) -> bool:
 
 
 def fit(text: str, span: Span, least: int, most: int) -> Span | None:
-    """The passage widened to whole words and to `least` characters, cut to `most`; nothing where that cannot be."""
+    """The passage widened to the beginning of its sentence, to whole words and to `least` characters, cut to `most`;
+    nothing where that cannot be, or would leave out more than half of it."""
     start, end = max(0, span[0]), min(len(text), span[1])
     while start < end and text[start].isspace():
         start += 1
+    first, last = start, end
     while start > 0 and not may_begin(text, start):
         start -= 1
     while end < len(text) and not may_end(text, end):
@@ -84,7 +107,8 @@ def fit(text: str, span: Span, least: int, most: int) -> Span | None:
         end = start + most
         while end > start and not may_end(text, end):
             end -= 1
-    return (start, end) if is_quotable(text, (start, end), least, most) else None
+    whole = 2 * (end - first) >= last - first
+    return (start, end) if whole and is_quotable(text, (start, end), least, most) else None
 
 
 def merge(text: str, spans: list[Span], gap: int, most: int) -> list[Span]:

@@ -29,17 +29,31 @@ def quotes_in(answer: object) -> list[str]:
 class Passages(unittest.TestCase):
     def test_words_and_amounts_stay_whole(self) -> None:
         text = 'Pay EUR 1,000.50 at "Bank" now.\nDon\'t wait; Sub-clause 3.1(b).'
-        for good in ("Pay EUR 1,000.50", '"Bank" now.', "now.\nDon't", "Sub-clause 3.1(b)", "(b)."):
+        for good in ("Pay EUR 1,000.50", 'Pay EUR 1,000.50 at "Bank" now.', "Don't wait;", "Sub-clause 3.1(b)"):
             start = text.find(good)
             self.assertTrue(quoting.is_quotable(text, (start, start + len(good)), 1, 99), good)
         for bad in ("ay EUR", "Pay EUR 1", "Pay EUR 1,000", "000.50 at", "Pay ", "t wait"):
             start = text.find(bad)
             self.assertFalse(quoting.is_quotable(text, (start, start + len(bad)), 1, 99), bad)
 
-    def test_a_label_is_widened_to_words_and_cut_at_one(self) -> None:
-        text = "The rent is 1,200 crowns a month, due on the first day of each month, in coin."
-        start, end = quoting.fit(text, (14, 17), 20, 60)
-        self.assertEqual(text[start:end], "1,200 crowns a month")
+    def test_a_passage_begins_where_a_sentence_or_a_line_does(self) -> None:
+        text = (
+            "12.1 The fee (see “Rates”) is due.  It is paid yearly; late sums bear interest: 4 %.\n"
+            "(b) notice, in writing,\nto the seat\nAnna Berg: Yes. • "
+        )
+        good = ("12.1 The", "The fee", "It is", "late sums", "4 %", "(b) notice", "notice, in", "to the", "Yes")
+        bad = ("fee (see", "Rates", "is due", "sums bear", "in writing", "the seat", "Berg")
+        for quote in good + bad:
+            self.assertEqual(quoting.may_begin(text, text.index(quote)), quote in good, quote)
+        self.assertTrue(quoting.may_begin("  leading space", 2))
+
+    def test_a_label_is_widened_to_its_sentence_and_cut_at_a_word(self) -> None:
+        text = "Rent. The rent is 1,200 crowns a month, due on the first day of each month, in coin."
+        start, end = quoting.fit(text, (20, 23), 20, 60)
+        self.assertEqual(text[start:end], "The rent is 1,200 crowns")
+        late = text.index("first")
+        self.assertIsNone(quoting.fit(text, (late, late + 20), 20, 40), "less than half of it would be shown")
+        text = text[6:]
         start, end = quoting.fit(text, (0, len(text)), 20, 40)
         self.assertEqual(text[start:end], "The rent is 1,200 crowns a month, due on")
         self.assertIsNone(quoting.fit("too short", (0, 9), 20, 60))

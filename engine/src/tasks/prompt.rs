@@ -6,8 +6,9 @@ use lectern_model::chat::{ChatTemplate, Piece};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-/// Version of everything in this file; kept with each result. Raise it when any wording or shape changes.
-pub const PROMPT_VERSION: u32 = 1;
+/// Version of everything in this file, and of what counts as a quote; kept with each result. Raise it when any wording
+/// or shape changes.
+pub const PROMPT_VERSION: u32 = 2;
 
 /// Shortest and longest quote in characters: shorter ones say too little to be found, longer ones repeat the document.
 const QUOTE_CHARS: (u64, u64) = (20, 400);

@@ -1,4 +1,5 @@
-//! The pieces of a document that may be quoted: every run of whole words, found by binary search in a suffix array.
+//! The pieces of a document that may be quoted: every run of whole words that begins where a sentence or a line does,
+//! found by binary search in a suffix array.
 //!
 //! The document is kept as it stands inside a JSON string, so that a quote can be followed byte by byte while it is
 //! generated. Built once per document in O(n log n) and shared by all requests; a state is a range of the array.
@@ -15,6 +16,11 @@ const LONG_WORD: usize = 40;
 const ORDER_BYTES: usize = QUOTE_MAX as usize * 6 + 8;
 /// How many places of a range are looked at to see whether a word ends there.
 const LOOK: usize = 4096;
+
+/// Most closing marks that may follow the mark that ends a sentence.
+const CLOSING: usize = 4;
+/// Most characters of what numbers a line.
+const NUMBERING: usize = 10;
 
 const CHAR: u8 = 1;
 const WORD_END: u8 = 2;
@@ -206,7 +212,35 @@ fn is_boundary(chars: &[char], long: &[bool], i: usize) -> bool {
 }
 
 fn is_start(chars: &[char], long: &[bool], i: usize) -> bool {
-    !chars[i].is_whitespace() && !chars[i].is_control() && (i == 0 || is_boundary(chars, long, i))
+    let solid = |c: char| !c.is_whitespace() && !c.is_control();
+    solid(chars[i]) && (i == 0 || is_boundary(chars, long, i)) && opens(chars, i)
+}
+
+/// Whether a sentence, a line, or what follows a line's number begins at `i`. A quote that begins in the middle of a
+/// sentence is hard to read, and the fewer places there are, the better a small model chooses. Rather too many than too
+/// few: after an abbreviation's full stop a quote may begin too.
+fn opens(chars: &[char], i: usize) -> bool {
+    let before = &chars[..i];
+    let Some(last) = before.iter().rposition(|c| !c.is_whitespace()) else { return true };
+    if before[last..].contains(&'\n') {
+        return true;
+    }
+    let closing = |c: char| matches!(c, '"' | '\'' | '”' | '’' | ')' | ']' | '»');
+    let sentence = before[..=last].iter().rev().take(CLOSING).find(|c| !closing(**c));
+    match sentence {
+        Some('。' | '！' | '？' | '；' | '：') => return true,
+        Some('.' | '!' | '?' | '…' | ';' | ':') if last + 1 < i => return true,
+        _ => {}
+    }
+    let line = before.iter().rev().take(NUMBERING + 1).position(|c| *c == '\n').map(|k| i - k);
+    let line = line.or((i <= NUMBERING).then_some(0));
+    line.is_some_and(|line| last + 1 < i && is_numbering(&before[line..=last]))
+}
+
+/// Whether a line's first characters only number it: "12.1", "(b)", "Art. 3", a bullet.
+fn is_numbering(chars: &[char]) -> bool {
+    let last = chars.last().copied().unwrap_or(' ');
+    last.is_ascii_digit() || matches!(last, '.' | ')' | ']' | '•' | '◦' | '▪' | '-' | '–' | '—' | '*')
 }
 
 fn is_end(chars: &[char], long: &[bool], i: usize) -> bool {
@@ -235,13 +269,11 @@ mod tests {
         let source = QuoteSource::new("Pay EUR 1,000.50 at \"Bank\\A\" now.\nDon't wait; Sub-clause 3.1(b).");
         for good in [
             "Pay EUR 1,000.50",
-            "\"Bank\\A\" now.",
-            "now.\nDon't",
-            "now",
-            "Sub-clause 3.1(b)",
-            "3.1",
-            "(b).",
-            "1,000.50 at",
+            "Pay EUR 1,000.50 at \"Bank\\A\" now.",
+            "Pay EUR 1,000.50 at \"Bank\\A\" now.\nDon't",
+            "Don't wait;",
+            "Sub-clause 3.1",
+            "Sub-clause 3.1(b).",
         ] {
             assert!(accepts(&source, good), "{good}");
         }
@@ -263,13 +295,26 @@ mod tests {
 
     #[test]
     fn unspaced_scripts_and_marks() {
-        let source = QuoteSource::new("第一条本契約は cafe\u{301} は 👩\u{200d}💻 終わる。Договор подписан.");
-        for good in ["本契約", "cafe\u{301}", "👩\u{200d}💻 終わる。", "Договор"] {
+        let source = QuoteSource::new("第一条。本契約は cafe\u{301} は 👩\u{200d}💻 終わる。Договор подписан.");
+        for good in ["本契約", "本契約は cafe\u{301}", "本契約は cafe\u{301} は 👩\u{200d}💻", "Договор"]
+        {
             assert!(accepts(&source, good), "{good}");
         }
-        for bad in ["cafe", "👩", "💻", "говор", "Догово"] {
+        for bad in ["本契約は cafe", "本契約は cafe\u{301} は 👩", "契約", "говор", "Догово"] {
             assert!(!accepts(&source, bad), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_quote_begins_where_a_sentence_or_a_line_does() {
+        let text = "12.1 The fee (see “Rates”) is due.  It is paid yearly; late sums bear interest: 4 %.\n\
+            (b) notice, in writing,\nto the seat\nAnna Berg: Yes. • ";
+        let source = QuoteSource::new(text);
+        let good = ["12.1 The", "The fee", "It is", "late sums", "4 %", "(b) notice", "notice, in", "to the", "Yes"];
+        good.iter().for_each(|quote| assert!(accepts(&source, quote), "{quote}"));
+        let bad = ["fee (see", "Rates", "is due", "sums bear", "in writing", "the seat", "Berg"];
+        bad.iter().for_each(|quote| assert!(!accepts(&source, quote), "{quote}"));
+        assert!(accepts(&QuoteSource::new("  leading space"), "leading"));
     }
 
     #[test]
