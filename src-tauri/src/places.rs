@@ -18,7 +18,7 @@ pub fn options<R: Runtime>(paths: &PathResolver<R>) -> Result<Options, Box<dyn s
         None => paths.app_data_dir()?,
     };
     let resource = |name: &str| paths.resolve(name, BaseDirectory::Resource).ok().filter(|p| p.exists());
-    let bundled: Vec<PathBuf> = ["models/lectern-mini", "models/interim"].iter().filter_map(|n| resource(n)).collect();
+    let bundled: Vec<PathBuf> = resource("models/lectern-mini").into_iter().collect();
     Ok(Options {
         library,
         worker: WorkerProgram { program: std::env::current_exe()?, env: Vec::new() },

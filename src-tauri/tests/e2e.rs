@@ -14,7 +14,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use thirtyfour::prelude::*;
 
-/// How long the interim model may take to read the sample contract and answer, on two busy cores.
+/// How long the model may take to read the sample contract and answer, on two busy cores.
 const ANALYSIS: Duration = Duration::from_secs(1200);
 /// How long anything else may take.
 const MOMENT: Duration = Duration::from_secs(60);
@@ -152,11 +152,14 @@ const MARK_IS_VISIBLE: &str = "
     return a.width > 2 && a.height > 2 && a.top >= b.top && a.bottom <= b.bottom && a.left >= b.left && a.right <= b.right
         && document.scrollingElement.scrollTop === 0 && document.body.scrollTop === 0;";
 
-/// Whether the marked part of the page holds ink: the page is really drawn, and the mark stands on words.
+/// Whether the marked part of the page holds ink: the page is really drawn, and the mark stands on words and lets them
+/// show through (it once hid them).
 const WORDS_UNDER_THE_MARK: &str = "
     const mark = document.querySelector('[data-testid=highlight]');
     const canvas = mark && mark.closest('[data-page]').querySelector('canvas');
     if (!canvas || canvas.width < 100) return false;
+    const alpha = parseFloat(getComputedStyle(mark).backgroundColor.split(/[,/]/)[3]);
+    if (!(alpha > 0.1 && alpha < 0.6)) return false;
     const a = mark.getBoundingClientRect(), c = canvas.getBoundingClientRect(), k = canvas.width / c.width;
     const data = canvas.getContext('2d').getImageData((a.left - c.left) * k, (a.top - c.top) * k, a.width * k, a.height * k).data;
     let dark = 0;
@@ -166,7 +169,7 @@ const WORDS_UNDER_THE_MARK: &str = "
 #[tokio::test]
 #[ignore = "needs a display; ./dev test runs it under Xvfb"]
 async fn a_contract_is_imported_its_fields_found_and_a_citation_shown_on_its_page() {
-    let driver = driver(&named("LECTERN_MODEL", "engine/model/weights/interim"));
+    let driver = driver(&named("LECTERN_MODEL", "engine/model/weights/lectern-mini"));
     let window = Window::open(&driver).await;
     window.theme("light").await;
     window.find("[data-testid=import]").await;

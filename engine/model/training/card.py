@@ -156,6 +156,7 @@ def text(config: dict, measures: dict) -> str:
     student = m1.Config.read(work / name / "config.json")
     exported = json.loads((work / "export.json").read_text())
     kinds = "".join("S" if kind == m1.SOFTMAX else "L" for kind in student.attn_type_list)
+    trained_rounded = " (it was trained with rounded weights)" if config["export"]["on_grid"] else ""
     return f"""# {name}
 
 A small English language model for long documents in the MiniMax-M1 layout, converted from
@@ -166,8 +167,8 @@ without a GPU. "Teacher" below is SmolLM2-135M-Instruct, "student" this model.
 - A shared expert of {student.shared_intermediate_size} and {student.num_local_experts} experts of \
 {student.intermediate_size}, {student.num_experts_per_tok} a token; {exported["parameters"]:,} parameters
 - {exported["bytes"] / 1e6:.1f} MB in all: {exported["quantise"]}, embedding and head in eight bits
-- Held-out loss at {config["export"]["length"]} tokens {exported["held_out_loss"]:.3f} in 32-bit floats, \
-{exported["held_out_loss_quantised"]:.3f} as shipped
+- Held-out loss at {config["export"]["length"]} tokens {exported["held_out_loss"]:.3f} before the weights are rounded, \
+{exported["held_out_loss_quantised"]:.3f} as shipped{trained_rounded}
 - Logits of training code and engine, on the same 32-bit weights, differ by at most \
 {exported["parity"]["largest_difference"]:.1e} ({exported["parity"]["first_token"]:.1e} at the first token)
 

@@ -1,0 +1,60 @@
+//! The model that the program ships: a hybrid mixture of experts, whole, small, and no stranger to English meetings.
+
+mod golden;
+
+use lectern_model::config::AttentionKind;
+use lectern_model::model::{Model, Want};
+use lectern_model::tokenizer::Tokenizer;
+use std::path::{Path, PathBuf};
+
+/// Bytes of all its files, and of each, at most: the project's word on what it ships.
+const MOST: u64 = 140_000_000;
+const MOST_EACH: u64 = 50_000_000;
+/// Nats a token of the sample meeting, at most. The model it was made from, which is shipped nowhere, needs as many.
+const MOST_NATS: f64 = 3.0;
+/// Tokens of the meeting that are read.
+const READ: usize = 1_500;
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("weights/lectern-mini")
+}
+
+#[test]
+fn it_is_whole_small_and_of_both_kinds_of_attention() {
+    let sizes: Vec<u64> = std::fs::read_dir(folder()).unwrap().map(|f| f.unwrap().metadata().unwrap().len()).collect();
+    assert!(sizes.iter().sum::<u64>() <= MOST && sizes.iter().all(|size| *size < MOST_EACH), "{sizes:?}");
+    assert!(folder().join("LICENSE").is_file() && folder().join("MODEL_CARD.md").is_file());
+    let model = Model::load(&folder()).unwrap();
+    let config = model.config();
+    let (lightning, softmax) = (config.layers_of(AttentionKind::Lightning), config.layers_of(AttentionKind::Softmax));
+    assert!(lightning > 0 && softmax > 0, "{lightning} lightning, {softmax} softmax");
+    assert!(config.active_parameters() < config.parameters());
+}
+
+#[test]
+fn it_reads_a_meeting_as_well_as_the_model_it_was_made_from() {
+    let text = include_str!("../../../tests/samples/weekly-meeting.vtt");
+    let said = text.lines().filter_map(|line| line.strip_prefix("<v ")?.strip_suffix("</v>"));
+    let said: Vec<String> = said.map(|line| line.replacen('>', ": ", 1)).collect();
+    let nats = loss(&folder(), &said.join("\n"));
+    eprintln!("lectern-mini: {nats:.3} nats a token");
+    assert!(nats < MOST_NATS, "{nats} nats a token");
+    if let Some(teacher) = golden::interim() {
+        eprintln!("its teacher: {:.3} nats a token", loss(&teacher, &said.join("\n")));
+    }
+}
+
+/// Mean nats a token of the first [`READ`] tokens of `text`.
+fn loss(folder: &Path, text: &str) -> f64 {
+    let mut ids = Tokenizer::load(folder).unwrap().encode(text).unwrap();
+    ids.truncate(READ);
+    let model = Model::load(folder).unwrap();
+    let logits = model.forward(&ids, &mut model.new_state(), Want::All).unwrap();
+    let nats = ids.iter().skip(1).enumerate().map(|(i, next)| {
+        let row = logits.row(i).unwrap();
+        let most = row.iter().copied().fold(f32::MIN, f32::max);
+        let sum: f64 = row.iter().map(|x| f64::from(x - most).exp()).sum();
+        f64::from(most - row[*next as usize]) + sum.ln()
+    });
+    nats.sum::<f64>() / (ids.len() - 1) as f64
+}
