@@ -105,13 +105,13 @@ fn role(before: &[&Token<'_>]) -> Role {
     if before.last().is_some_and(|t| t.is("to")) {
         return Role::Last;
     }
-    let near = before.iter().rev().take(REACH);
-    let roles = near.filter_map(|t| match t {
+    let mut near = before.iter().rev().take(REACH);
+    let nearest = near.find_map(|t| match t {
         t if ENDING.iter().any(|w| t.is(w)) => Some(Role::Last),
         t if BEGINNING.iter().any(|w| t.is(w)) => Some(Role::First),
         _ => None,
     });
-    roles.into_iter().next().unwrap_or(Role::Either)
+    nearest.unwrap_or(Role::Either)
 }
 
 /// Gives each line of a field that asks for an end, and whose passages name no such day, the day that can be counted.

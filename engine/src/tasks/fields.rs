@@ -115,6 +115,11 @@ pub(super) fn valued(field: &FieldSpec, grounded: Grounded) -> Vec<Claim> {
     claims
 }
 
+/// The values of `text` that may be what `field` asks for.
+fn values_in(field: &FieldSpec, text: &str) -> Vec<Found> {
+    if ending::asked(field) { ending::last_days(text) } else { values::find(field.kind, text) }
+}
+
 /// A value, how it is said first, and the passages that have it.
 struct Said {
     found: Found,
@@ -128,10 +133,7 @@ fn by_value(field: &FieldSpec, evidence: &[Evidence]) -> (Vec<Said>, Vec<Evidenc
     let mut values: Vec<Said> = Vec::new();
     let mut bare = Vec::new();
     for evidence in evidence {
-        let all = match ending::asked(field) {
-            true => ending::last_days(&evidence.quote),
-            false => values::find(field.kind, &evidence.quote),
-        };
+        let all = values_in(field, &evidence.quote);
         if all.is_empty() {
             bare.push(evidence.clone());
         }
@@ -204,7 +206,7 @@ fn other_values(grounds: &Grounds<'_>, field: &FieldSpec, value: &Normal, querie
     for query in queries {
         for hit in grounds.hits(query, false) {
             let Some(evidence) = grounds.evidence(hit, MatchKind::Exact, 1) else { continue };
-            for found in values::find(field.kind, &evidence.quote).into_iter().filter(|f| f.value != *value) {
+            for found in values_in(field, &evidence.quote).into_iter().filter(|f| f.value != *value) {
                 let other = format!("{} ({})", found.value, grounds.place(hit));
                 if others.len() < 3 && !others.contains(&other) {
                     others.push(other);
