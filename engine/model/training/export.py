@@ -48,7 +48,7 @@ def lectern_json(teacher: Path, config: m1.Config, wanted: dict) -> dict:
         "license": "Apache-2.0",
         "source": "Converted from HuggingFaceTB/SmolLM2-135M-Instruct and trained by engine/model/training",
         "chat_template": "chatml",
-        "interim": False,
+        "interim": wanted["interim"],
         "context_length": wanted["context"],
         "eos_token_ids": json.loads((teacher / "lectern.json").read_text())["eos_token_ids"],
     }

@@ -53,7 +53,7 @@ def toy(folder: Path) -> dict:
             ],
         },
         "export": {
-            "name": "small", "context": 300, "quantize": "q4_k", "on_grid": True, "file_mb": 45, "most_mb": 1, "part_mb": 1,
+            "name": "small", "interim": False, "context": 300, "quantize": "q4_k", "on_grid": True, "file_mb": 45, "most_mb": 1, "part_mb": 1,
             "parity_tokens": 40, "held_out": 2, "length": 48,
         },
         "evaluate": {

@@ -238,7 +238,7 @@ fn info(loaded: &Loaded) -> anyhow::Result<()> {
     out!("chat template   {}", template(folder)?.name());
     out!("digest          {}", model.digest());
     if card.interim {
-        out!("This model stands in until Lectern's own is trained: for trying the program, not for relying on.");
+        out!("This model is for trying the program, not for relying on.");
     }
     Ok(())
 }
