@@ -1,7 +1,5 @@
 //! The model that the program ships: a hybrid mixture of experts, whole, small, and no stranger to English meetings.
 
-mod golden;
-
 use lectern_model::config::AttentionKind;
 use lectern_model::model::{Model, Want};
 use lectern_model::tokenizer::Tokenizer;
@@ -10,7 +8,7 @@ use std::path::{Path, PathBuf};
 /// Bytes of all its files, and of each, at most: the project's word on what it ships.
 const MOST: u64 = 140_000_000;
 const MOST_EACH: u64 = 50_000_000;
-/// Nats a token of the sample meeting, at most. The model it was made from, which is shipped nowhere, needs as many.
+/// Nats a token of the sample meeting, at most: it needs 2.59, the model it was made from 2.56.
 const MOST_NATS: f64 = 3.0;
 /// Tokens of the meeting that are read.
 const READ: usize = 1_500;
@@ -32,16 +30,12 @@ fn it_is_whole_small_and_of_both_kinds_of_attention() {
 }
 
 #[test]
-fn it_reads_a_meeting_as_well_as_the_model_it_was_made_from() {
+fn it_is_no_stranger_to_a_meeting() {
     let text = include_str!("../../../tests/samples/weekly-meeting.vtt");
     let said = text.lines().filter_map(|line| line.strip_prefix("<v ")?.strip_suffix("</v>"));
     let said: Vec<String> = said.map(|line| line.replacen('>', ": ", 1)).collect();
     let nats = loss(&folder(), &said.join("\n"));
-    eprintln!("lectern-mini: {nats:.3} nats a token");
     assert!(nats < MOST_NATS, "{nats} nats a token");
-    if let Some(teacher) = golden::interim() {
-        eprintln!("its teacher: {:.3} nats a token", loss(&teacher, &said.join("\n")));
-    }
 }
 
 /// Mean nats a token of the first [`READ`] tokens of `text`.

@@ -2,7 +2,8 @@
 at known places of the text.
 
 The words are those of the engine's constraint (`engine/model/src/constraint/quote.rs`): what joins letters or digits on
-both sides (`1,000`, `don't`, `Sub-clause`) is inside a word, and where sentences and lines begin. Spans are (start, end) in characters of the text.
+both sides (`1,000`, `don't`, `Sub-clause`) is inside a word, and where sentences and lines begin. Spans are (start, end)
+in characters of the text.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import numpy as np
 Span = tuple[int, int]
 JOINS = ".,'\u2019-\u2010\u2011"
 CLOSING = "\"'\u201d\u2019)]\u00bb"
+NUMBERS = ".)]\u2022\u25e6\u25aa-\u2013\u2014*0123456789"  # what the number of a line, or its bullet, ends with
 CLOSING_MARKS, NUMBERING = 4, 10  # most marks that close a sentence after its end; most characters that number a line
 SENTENCE = re.compile(r"(?<=[.!?;:])[\"\u201d\u2019)]*\s+|\n\s*\n")
 WORD = re.compile(r"[^\W_]+(?:['\u2019][^\W_]+)*")
@@ -58,7 +60,7 @@ def opens(text: str, i: int) -> bool:
     if last + 1 == i:
         return False
     line = text.rfind("\n", max(0, i - NUMBERING - 1), i) + 1
-    numbered = (line > 0 or i <= NUMBERING) and (text[last] in ".)]\u2022\u25e6\u25aa-\u2013\u2014*" or "0" <= text[last] <= "9")
+    numbered = (line > 0 or i <= NUMBERING) and text[last] in NUMBERS
     return bool(sentence) and sentence in ".!?\u2026;:" or numbered
 
 

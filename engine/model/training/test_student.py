@@ -208,7 +208,6 @@ class Distillation(unittest.TestCase):
         self.assertTrue(any("gate.weight" in name for name in changed))
 
 
-
 class Restoring(unittest.TestCase):
     def setUp(self) -> None:
         keep_signals(self)
@@ -227,7 +226,8 @@ class Restoring(unittest.TestCase):
         trained, _ = stage3.load({**self.config, "paths": {**self.config["paths"], "work": self.before}})
         teacher, whole = m1.Model.load(self.config["paths"]["teacher"], 8), stage3.load(self.config)[0]
         back = self.order[1]  # converted last of the two that had been
-        self.assertEqual([at for at, kind in enumerate(whole.config.attn_type_list) if kind == m1.LIGHTNING], [self.order[0]])
+        kinds = [m1.LIGHTNING if at == self.order[0] else m1.SOFTMAX for at in range(3)]
+        self.assertEqual(whole.config.attn_type_list, kinds)
         parts = (f"model.layers.{back}.self_attn.", f"model.layers.{back}.input_layernorm.")
         for name, value in whole.state_dict().items():
             source = teacher if name.startswith(parts) else trained

@@ -218,7 +218,7 @@ def toy_tuning(folder: Path, length: int = 320) -> dict:
                 "headline": 0.05,
             },
         },
-        "export": {"name": "small", "context": 512},
+        "export": {"name": "small", "interim": False, "context": 512},
         "stage4": {
             "base": "student",
             "name": "toy tuning",

@@ -5,6 +5,7 @@
 //! from which date it was counted, how long, and where that date stands.
 
 use super::evidence::{Grounds, says};
+use super::fields::no_value;
 use super::pack::{FieldSpec, FieldType, Pack};
 use super::{Claim, Status};
 use crate::text::{DocText, Span};
@@ -80,24 +81,22 @@ enum Role {
 
 /// The dates of `quote` that may be the day a term ends: those said to be first, those that begin it left out.
 pub(super) fn last_days(quote: &str) -> Vec<Found> {
-    let roles = with_roles(quote);
-    let of = |role| roles.iter().filter(move |(_, r)| *r == role).map(|(found, _)| found.clone());
-    of(Role::Last).chain(of(Role::Either)).collect()
+    let mut days = with_roles(quote);
+    days.retain(|(_, role)| *role != Role::First);
+    days.sort_by_key(|(_, role)| *role == Role::Either);
+    days.into_iter().map(|(found, _)| found).collect()
 }
 
 fn with_roles(quote: &str) -> Vec<(Found, Role)> {
     let tokens = tokens(quote);
-    let dates = find_dates(quote);
     let mut from = 0;
-    let mut all = Vec::new();
-    for found in dates {
-        let before: Vec<&Token<'_>> =
-            tokens.iter().filter(|t| t.span.start() >= from && t.span.end() <= found.span.start()).collect();
+    let with_role = |found: Found| {
+        let between = |t: &&Token<'_>| t.span.start() >= from && t.span.end() <= found.span.start();
+        let role = role(&tokens.iter().filter(between).collect::<Vec<_>>());
         from = found.span.end();
-        let role = role(&before);
-        all.push((found, role));
-    }
-    all
+        (found, role)
+    };
+    find_dates(quote).into_iter().map(with_role).collect()
 }
 
 /// By the nearest word of either kind; "to" only where it stands next to the date.
@@ -116,14 +115,15 @@ fn role(before: &[&Token<'_>]) -> Role {
 
 /// Gives each line of a field that asks for an end, and whose passages name no such day, the day that can be counted.
 pub(super) fn count(grounds: &Grounds<'_>, pack: &Pack, claims: &mut [Claim]) {
-    let ends: Vec<&str> = pack.fields.iter().filter(|f| asked(f)).map(|f| f.name.as_str()).collect();
-    let starts = Starts { grounds, claims: claims.to_vec() };
-    for claim in claims.iter_mut().filter(|c| ends.contains(&c.label.as_str()) && c.value.is_none()) {
-        let counted = claim.evidence.iter().find_map(|e| starts.end(&e.quote));
-        if let Some((iso, note)) = counted {
-            claim.value = Some(Value::Date { iso });
-            claim.checks.retain(|c| !c.starts_with(super::fields::NO_VALUE));
-            claim.checks.push(note);
+    let starts = Starts::new(grounds, claims);
+    for field in pack.fields.iter().filter(|f| asked(f)) {
+        for claim in claims.iter_mut().filter(|c| c.label == field.name && c.value.is_none()) {
+            let counted = claim.evidence.iter().find_map(|e| starts.end(&e.quote));
+            if let Some((iso, note)) = counted {
+                claim.value = Some(Value::Date { iso });
+                claim.checks.retain(|c| *c != no_value(field.kind));
+                claim.checks.push(note);
+            }
         }
     }
 }
@@ -131,17 +131,31 @@ pub(super) fn count(grounds: &Grounds<'_>, pack: &Pack, claims: &mut [Claim]) {
 /// Where terms of a document begin.
 struct Starts<'a> {
     grounds: &'a Grounds<'a>,
-    claims: Vec<Claim>,
+    /// The day the contract was made, and the day it takes effect, where these fields were found.
+    made: Option<Start>,
+    effective: Option<Start>,
 }
 
 /// A day, the words it goes by, and where it stands.
+#[derive(Clone)]
 struct Start {
     day: NaiveDate,
     named: String,
     place: String,
 }
 
-impl Starts<'_> {
+impl<'a> Starts<'a> {
+    fn new(grounds: &'a Grounds<'a>, claims: &[Claim]) -> Self {
+        let found = |label: &str| {
+            let of_field = |c: &&Claim| c.label == label && matches!(c.status, Status::Verified | Status::Fuzzy);
+            let claim = claims.iter().find(of_field)?;
+            let Some(Value::Date { iso }) = &claim.value else { return None };
+            let place = grounds.place(claim.evidence.first()?.span);
+            Some(Start { day: day(iso)?, named: format!("the {label}"), place })
+        };
+        Self { grounds, made: found(AGREEMENT_DATE), effective: found(EFFECTIVE_DATE) }
+    }
+
     /// The day on which the term of `quote` ends, and how it was counted.
     fn end(&self, quote: &str) -> Option<(String, String)> {
         let (count, unit) = length(quote)?;
@@ -170,21 +184,12 @@ impl Starts<'_> {
             return Some(Start { day: day(iso)?, named: format!("“{named}”"), place: "same passage".to_owned() });
         }
         match defined_term(quote) {
-            Some(term) => self
-                .defined(&term)
-                .or_else(|| (term == EFFECTIVE_DATE).then(|| self.found(EFFECTIVE_DATE)).flatten())
-                .or_else(|| (term == EFFECTIVE_DATE).then(|| self.found(AGREEMENT_DATE)).flatten()),
-            None => MADE.iter().any(|words| says(quote, words)).then(|| self.found(AGREEMENT_DATE)).flatten(),
+            Some(term) if term == EFFECTIVE_DATE => {
+                self.defined(&term).or_else(|| self.effective.clone()).or_else(|| self.made.clone())
+            }
+            Some(term) => self.defined(&term),
+            None => self.made.clone().filter(|_| MADE.iter().any(|words| says(quote, words))),
         }
-    }
-
-    /// The value of another field, where it was found.
-    fn found(&self, label: &str) -> Option<Start> {
-        let of_field = |c: &&Claim| c.label == label && matches!(c.status, Status::Verified | Status::Fuzzy);
-        let claim = self.claims.iter().find(of_field)?;
-        let Some(Value::Date { iso }) = &claim.value else { return None };
-        let place = self.grounds.place(claim.evidence.first()?.span);
-        Some(Start { day: day(iso)?, named: format!("the {label}"), place })
     }
 
     /// The date that the document gives where it puts `term` in quotation marks: the one before it, else after.

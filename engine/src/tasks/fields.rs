@@ -12,9 +12,6 @@ use serde_json::Value;
 /// instructions to read; a model of 135M parameters answers two questions at once noticeably worse than one.
 pub const FIELDS_PER_REQUEST: usize = 1;
 
-/// How the note begins that a passage has no value of its field's kind.
-pub(super) const NO_VALUE: &str = "No rule finds a value of this kind";
-
 /// Asks for every field of `pack`; claims in the pack's order. `read_tokens` is what the model has read.
 pub(crate) fn run(
     asking: &mut Asking<'_>,
@@ -153,11 +150,14 @@ fn by_value(field: &FieldSpec, evidence: &[Evidence]) -> (Vec<Said>, Vec<Evidenc
 /// that a rule could know: for them it says nothing.
 fn unread(field: &FieldSpec, mut claim: Claim) -> Claim {
     if field.kind != FieldType::Party {
-        let kind = field.kind.word();
-        let check = format!("{NO_VALUE} ({kind}) in this passage: check it by reading.");
-        claim.checks.push(check);
+        claim.checks.push(no_value(field.kind));
     }
     claim
+}
+
+/// The note on a passage in which no value of its field's kind was found.
+pub(super) fn no_value(kind: FieldType) -> String {
+    format!("No rule finds a value of this kind ({}) in this passage: check it by reading.", kind.word())
 }
 
 fn as_passage(field: &FieldSpec, grounded: Grounded) -> Claim {
