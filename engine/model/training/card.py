@@ -1,12 +1,15 @@
-"""The model card and its plot, from what the stages, export and evaluation left in the work folder."""
+"""The model card. What it says of training (stages, text, parity, machine) is recorded once, at export, as
+`training.json` and `losses.svg` beside the weights; the measures are evaluation's. So the card can be made anew from a
+model's folder alone.
+"""
 
 from __future__ import annotations
 
 import json
 import os
-import shutil
 from pathlib import Path
 
+import common
 import m1
 import plot
 
@@ -60,10 +63,17 @@ def recalls(measures: dict) -> str:
     rows = []
     for (context, kind), group in groups.items():
         for model in ("teacher", "student"):
-            shares = [group[depth][model] for depth in depths if depth in group]
-            cells = [f"{share['tokens']:.2f} ({share['answers']:.2f})" for share in shares]
+            shares = [group[depth][model] if depth in group else None for depth in depths]
+            cells = [f"{share['tokens']:.2f} ({share['answers']:.2f})" if share else "-" for share in shares]
             rows.append([f"{kind}, {model}", context, *cells])
-    return table(["asked for, by", "context", *(f"at {depth}" for depth in depths)], rows)
+    heads = ["asked for, by", "context", *(f"at {depth}" for depth in depths)]
+    return table(heads, rows) + "".join(kept(*group, depths) for group, depths in groups.items())
+
+
+def kept(context: str, kind: str, depths: dict[str, dict]) -> str:
+    """The student's recall over all depths as a share of the teacher's; nothing where the teacher recalls nothing."""
+    teacher, student = (sum(measure[model]["tokens"] for measure in depths.values()) for model in ("teacher", "student"))
+    return f"\nAt {context} tokens, {kind}: {student / teacher:.0%} of the teacher's answer tokens.\n" if teacher else ""
 
 
 def speeds(measures: dict) -> str:
@@ -125,52 +135,84 @@ def processor() -> str:
     return f"{os.cpu_count()} processor cores ({names[0] if names else 'unknown'})"
 
 
-def training(work: Path) -> str:
-    """Tokens, time and losses of the stages."""
+def stages(work: Path) -> list[dict]:
+    """Tokens, hours and held-out losses of the stages, from their logs."""
     rows = []
     before = [(path, "3, before layers were given back") for path in sorted(work.glob("stage3-before-*.jsonl"))]
-    stages = [(work / "stage1.jsonl", "1, attention transfer"), *before, (work / "stage3.jsonl", "3, distillation")]
-    for path, what in stages:
+    logs = [(work / "stage1.jsonl", "1, attention transfer"), *before, (work / "stage3.jsonl", "3, distillation")]
+    for path, what in logs:
         found = records(path)
         if found:
-            tokens = max((r.get("tokens", 0) for r in found), default=0)
-            lasts = [r["held_out_loss"] for r in found if "held_out_loss" in r]
-            rows.append([what, f"{tokens:,}", f"{hours(found):.1f}", f"{lasts[0]:.3f}", f"{lasts[-1]:.3f}"])
-    return table(["stage", "tokens", "hours", "held-out loss before", "after"], rows)
+            losses = [r["held_out_loss"] for r in found if "held_out_loss" in r]
+            rows.append({
+                "stage": what, "tokens": max((r.get("tokens", 0) for r in found), default=0),
+                "hours": round(hours(found), 1), "held_out_loss": [round(losses[0], 3), round(losses[-1], 3)],
+            })
+    return rows
 
 
-def data(work: Path) -> str:
-    """Sources with licences and the number of training documents."""
+def documents(work: Path) -> dict[str, int]:
+    """Training documents of each source."""
     sources: dict[str, int] = {}
     for name, domain in json.loads((work / "data" / "report.json").read_text())["domains"].items():
         if name.endswith(".train") and not name.startswith("chat."):
             for source, count in domain["sources"].items():
                 sources[source] = sources.get(source, 0) + count
-    rows = [[LICENCES.get(source, source), count] for source, count in sorted(sources.items())]
+    return dict(sorted(sources.items()))
+
+
+def record(config: dict, exported: dict, folder: Path) -> None:
+    """Writes `training.json` and `losses.svg` beside the weights: what their logs say, before the logs are lost."""
+    work = config["paths"]["work"]
+    kept = ("parameters", "bytes", "quantise", "parity", "held_out_loss", "held_out_loss_quantised")
+    common.write_json(folder / "training.json", {
+        "machine": processor(), "on_grid": config["export"]["on_grid"], "length": config["export"]["length"],
+        **{key: exported[key] for key in kept}, "stages": stages(work), "documents": documents(work),
+    })
+    (folder / "losses.svg").write_text(curves(work), encoding="utf-8")
+
+
+def recorded(folder: Path) -> dict:
+    """What `record` wrote beside a model's weights."""
+    return json.loads((folder / "training.json").read_text())
+
+
+def training(trained: dict) -> str:
+    """Tokens, time and losses of the stages."""
+    rows = []
+    for stage in trained["stages"]:
+        before, after = stage["held_out_loss"]
+        rows.append([stage["stage"], f"{stage['tokens']:,}", f"{stage['hours']:.1f}", f"{before:.3f}", f"{after:.3f}"])
+    return table(["stage", "tokens", "hours", "held-out loss before", "after"], rows)
+
+
+def sources(trained: dict) -> str:
+    """Sources with licences and the number of training documents."""
+    rows = [[LICENCES.get(source, source), count] for source, count in trained["documents"].items()]
     return table(["source and licence", "documents"], rows)
 
 
-def text(config: dict, measures: dict) -> str:
-    """The card."""
-    work, name = config["paths"]["work"], config["export"]["name"]
-    student = m1.Config.read(work / name / "config.json")
-    exported = json.loads((work / "export.json").read_text())
+def text(folder: Path, wanted: dict, measures: dict) -> str:
+    """The card of the model in a folder; `wanted` is the configuration of the evaluation."""
+    student, trained = m1.Config.read(folder / "config.json"), recorded(folder)
+    name = json.loads((folder / "lectern.json").read_text())["name"]
     kinds = "".join("S" if kind == m1.SOFTMAX else "L" for kind in student.attn_type_list)
-    trained_rounded = " (it was trained with rounded weights)" if config["export"]["on_grid"] else ""
+    trained_rounded = " (it was trained with rounded weights)" if trained["on_grid"] else ""
     return f"""# {name}
 
 A small English language model for long documents in the MiniMax-M1 layout, converted from
-HuggingFaceTB/SmolLM2-135M-Instruct (Apache-2.0, see LICENSE) and trained by `engine/model/training` on {processor()},
+HuggingFaceTB/SmolLM2-135M-Instruct (Apache-2.0, see LICENSE) and trained by `engine/model/training` on
+{trained["machine"]},
 without a GPU. "Teacher" below is SmolLM2-135M-Instruct, "student" this model.
 
 - Layers, S softmax and L lightning attention: `{kinds}`
 - A shared expert of {student.shared_intermediate_size} and {student.num_local_experts} experts of \
-{student.intermediate_size}, {student.num_experts_per_tok} a token; {exported["parameters"]:,} parameters
-- {exported["bytes"] / 1e6:.1f} MB in all: {exported["quantise"]}, embedding and head in eight bits
-- Held-out loss at {config["export"]["length"]} tokens {exported["held_out_loss"]:.3f} before the weights are rounded, \
-{exported["held_out_loss_quantised"]:.3f} as shipped{trained_rounded}
+{student.intermediate_size}, {student.num_experts_per_tok} a token; {trained["parameters"]:,} parameters
+- {trained["bytes"] / 1e6:.1f} MB in all: {trained["quantise"]}, embedding and head in eight bits
+- Held-out loss at {trained["length"]} tokens {trained["held_out_loss"]:.3f} before the weights are rounded, \
+{trained["held_out_loss_quantised"]:.3f} as shipped{trained_rounded}
 - Logits of training code and engine, on the same 32-bit weights, differ by at most \
-{exported["parity"]["largest_difference"]:.1e} ({exported["parity"]["first_token"]:.1e} at the first token)
+{trained["parity"]["largest_difference"]:.1e} ({trained["parity"]["first_token"]:.1e} at the first token)
 
 ## Held-out loss, nats per token
 
@@ -179,7 +221,7 @@ The student as shipped, the teacher in 32-bit floats.
 {losses(measures)}
 ## Recall, share of answer tokens (of whole answers)
 
-A five-digit code stands at a depth of the text; "multi-key": among {config["evaluate"]["keys"]} such codes.
+A five-digit code stands at a depth of the text; "multi-key": among {wanted["keys"]} such codes.
 
 {recalls(measures)}
 ## Prefill and state in the engine, both models in four bits
@@ -187,12 +229,12 @@ A five-digit code stands at a depth of the text; "multi-key": among {config["eva
 {speeds(measures)}
 ## Training
 
-{training(work)}
+{training(trained)}
 ![Loss curves](losses.svg)
 
 ## Text
 
-{data(work)}
+{sources(trained)}
 Evaluation text shares no document and no near-duplicate with training text.
 
 ## Limits
@@ -201,10 +243,6 @@ A model of this size is often wrong about facts and weak at arithmetic and long 
 """
 
 
-def write(config: dict, measures: dict) -> None:
-    """Writes card and plot into the work folder and beside the quantised model."""
-    work = config["paths"]["work"]
-    (work / "losses.svg").write_text(curves(work), encoding="utf-8")
-    (work / "MODEL_CARD.md").write_text(text(config, measures), encoding="utf-8")
-    for name in ("losses.svg", "MODEL_CARD.md"):
-        shutil.copyfile(work / name, work / config["export"]["name"] / name)
+def write(folder: Path, wanted: dict, measures: dict) -> None:
+    """Writes the card beside the model."""
+    (folder / "MODEL_CARD.md").write_text(text(folder, wanted, measures), encoding="utf-8")

@@ -1,9 +1,10 @@
-"""Evaluation: `python evaluate.py [--long]`. Teacher beside student on the same held-out text: the student as it is
-shipped, in few bits, the teacher in 32-bit floats.
+"""Evaluation: `python evaluate.py [--model FOLDER] [--long]`. Teacher beside student on the same held-out text: the
+student as it is shipped, in few bits, the teacher in 32-bit floats.
 
-Writes WORK/evaluation.json, WORK/MODEL_CARD.md and WORK/losses.svg, and puts the card and the plot beside the quantised
-model. Each measure is saved when it is made: a run that is stopped goes on where it was, and a measure of other weights
-or another configuration is made anew.
+Measures the model that export.py left in the work folder, or one in another folder: the committed one, after
+`data.py prepare`, without having trained it. Writes `evaluation.json` and `MODEL_CARD.md` beside the weights. Each
+measure is saved when it is made: a run that is stopped goes on where it was, and a measure of other weights or another
+configuration is made anew.
 
 - Held-out loss by domain and context, and recall by depth and context, through this code.
 - Prefill time and state size through the engine, both models in four bits. `--long` adds 32K tokens of context, where
@@ -72,7 +73,7 @@ def recalls(
     for context in contexts:
         windows = text.mixed_held_out(wanted["recall_samples"][str(context)], context)
         for kind, keys in (("needle", 1), ("multi-key", wanted["keys"])):
-            for depth in wanted["depths"]:
+            for depth in wanted["depths"][str(context)]:
                 name = f"recall/{context}/{kind}/{depth}"
                 measures.take(name, recall.measure, models, windows, encode, depth, keys, wanted["seed"])
 
@@ -111,14 +112,15 @@ def quantised_teacher(config: dict, lectern: Path) -> Path:
     return folder
 
 
-def evaluate(config: dict, lectern: Path, long: bool, minutes: float | None, encode: recall.Encode) -> dict:
-    """Takes all measures, writes the card; returns the measures."""
-    wanted, work = config["evaluate"], config["paths"]["work"]
-    shipped = work / config["export"]["name"]
+def evaluate(
+    config: dict, shipped: Path, lectern: Path, long: bool, minutes: float | None, encode: recall.Encode
+) -> dict:
+    """Takes all measures of the model in `shipped`, writes its card; returns the measures."""
+    wanted = config["evaluate"]
     folders = {"teacher": config["paths"]["teacher"], "student": shipped}
     bound_to = {name: common.digest(packed.weight_files(folder)) for name, folder in folders.items()}
     bound_to |= {"settings": json.loads(json.dumps(wanted))}
-    measures = Measures(work / "evaluation.json", bound_to, common.Until(minutes))
+    measures = Measures(shipped / "evaluation.json", bound_to, common.Until(minutes))
     chunk = config["run"]["chunk"]
     models = {name: packed.load(folder, chunk).requires_grad_(False) for name, folder in folders.items()}
     contexts = wanted["contexts"] + (wanted["long_contexts"] if long else [])
@@ -127,12 +129,13 @@ def evaluate(config: dict, lectern: Path, long: bool, minutes: float | None, enc
     del models
     lengths = {name: wanted["speed"] + (wanted["long_speed"][name] if long else []) for name in folders}
     speeds(measures, {"teacher": quantised_teacher(config, lectern), "student": shipped}, lectern, lengths)
-    card.write(config, measures.values["measures"])
+    card.write(shipped, wanted, measures.values["measures"])
     return measures.values["measures"]
 
 
 def main() -> None:
     parser = common.arguments("Evaluation of student and teacher.")
+    parser.add_argument("--model", type=Path, help="folder of the quantised model, instead of what export.py left")
     parser.add_argument("--long", action="store_true", help="also 32K of context and 80,000 tokens of prefill; hours")
     parser.add_argument("--minutes", type=float, help="stop cleanly after so many minutes")
     parser.add_argument("--lectern", help="the lectern binary")
@@ -143,7 +146,8 @@ def main() -> None:
     def encode(text: str) -> list[int]:
         return tokenizer.encode(text, add_special_tokens=False).ids
 
-    evaluate(config, engine.binary(options.lectern), options.long, options.minutes, encode)
+    shipped = options.model or config["paths"]["work"] / config["export"]["name"]
+    evaluate(config, shipped.resolve(), engine.binary(options.lectern), options.long, options.minutes, encode)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ the engine's own converter, and checks both.
 - WORK/export: the MiniMaxAI layout in 32-bit floats, beside the teacher's tokenizer and licence. Weights are written on
   the four-bit grid, on which the last phases of stage 3 trained them.
 - WORK/<name>: the same in four bits (embedding and head in eight), in parts small enough for the repository.
+- WORK/<name>/training.json and losses.svg: what the stages' logs say, for the card.
 - WORK/export.json: parity between this code's logits and the engine's on the same weights, held-out loss before and
   after quantising, sizes. A model that fails a check is left where it is and the command fails.
 """
@@ -19,6 +20,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+import card
 import common
 import engine
 import grid
@@ -54,20 +56,7 @@ def lectern_json(teacher: Path, config: m1.Config, wanted: dict) -> dict:
     }
 
 
-def card(config: m1.Config, tokens: int) -> str:
-    """The card until evaluate.py writes the one with measurements."""
-    kinds = "".join("S" if kind == m1.SOFTMAX else "L" for kind in config.attn_type_list)
-    return (
-        "# lectern-mini\n\n"
-        "Converted from HuggingFaceTB/SmolLM2-135M-Instruct (Apache-2.0, see LICENSE) and trained by\n"
-        f"`engine/model/training`: {tokens:,} tokens of distillation.\n\n"
-        f"- Layers, S softmax and L lightning attention: {kinds}\n"
-        f"- Experts: {config.num_local_experts} of {config.intermediate_size}, {config.num_experts_per_tok} a token,"
-        f" shared expert of {config.shared_intermediate_size}\n"
-    )
-
-
-def write(config: dict, student: m1.Model, tokens: int) -> Path:
+def write(config: dict, student: m1.Model) -> Path:
     """The folder in 32-bit floats."""
     teacher, folder = config["paths"]["teacher"], config["paths"]["work"] / "export"
     folder.mkdir(exist_ok=True)
@@ -76,7 +65,6 @@ def write(config: dict, student: m1.Model, tokens: int) -> Path:
     for name in COPIED:
         shutil.copyfile(teacher / name, folder / name)
     common.write_json(folder / "lectern.json", lectern_json(teacher, student.config, config["export"]))
-    (folder / "MODEL_CARD.md").write_text(card(student.config, tokens), encoding="utf-8")
     return folder
 
 
@@ -125,7 +113,7 @@ def export(config: dict, lectern: Path) -> dict:
     text, log = Text(config), common.Log(work / "export.jsonl")
     student, trained = stage3.load(config)
     tokens = (trained["tokens"] if trained else 0) + stage2.tokens_before(work)
-    folder, shipped = write(config, student, tokens), work / wanted["name"]
+    folder, shipped = write(config, student), work / wanted["name"]
     windows = text.mixed_held_out(wanted["held_out"], wanted["length"])
     exact_loss = m1.language_loss(student, windows)
     student = m1.Model.load(folder, config["run"]["chunk"])
@@ -143,6 +131,7 @@ def export(config: dict, lectern: Path) -> dict:
     }
     report["faults"] = faults(report, wanted)
     common.write_json(work / "export.json", report)
+    card.record(config, report, shipped)
     log.write(event="exported", seconds=round(time.monotonic() - started), **report)
     if report["faults"]:
         raise SystemExit("\n".join(report["faults"]))

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 
+import card
 import engine
 import evaluate
 import export
@@ -70,8 +71,10 @@ class Export(Trained):
         for name in ("export", "small"):
             read = m1.Model.load(self.folder / name, 8)
             torch.testing.assert_close(read(ids), student(ids), atol=0, rtol=0)
-            for file in (*export.COPIED, "lectern.json", "MODEL_CARD.md"):
+            for file in (*export.COPIED, "lectern.json"):
                 self.assertTrue((self.folder / name / file).is_file(), file)
+        self.assertEqual([row["tokens"] for row in card.recorded(self.folder / "small")["stages"]], [144, 128])
+        Xml.fromstring((self.folder / "small" / "losses.svg").read_text())
         self.assertEqual(report["stage3_tokens"], 128)
         self.assertAlmostEqual(report["held_out_loss"], report["held_out_loss_quantised"], places=4)
 
@@ -152,7 +155,7 @@ def encode(text: str) -> list[int]:
 class Evaluation(Trained):
     def run_all(self, long: bool = False, minutes: float | None = None) -> dict:
         with mock.patch.object(engine, "run", stand_in):
-            return evaluate.evaluate(self.config, Path("unused"), long, minutes, encode)
+            return evaluate.evaluate(self.config, self.folder / "small", Path("unused"), long, minutes, encode)
 
     def setUp(self) -> None:
         super().setUp()
@@ -165,12 +168,22 @@ class Evaluation(Trained):
         self.assertEqual({n for n in measures if n.startswith("loss")}, {
             f"loss/{context}/contracts/{model}" for context in (400, 600) for model in ("teacher", "student")
         })
-        self.assertEqual(sum(name.startswith("recall/") for name in measures), 8)
+        self.assertEqual(sum(name.startswith("recall/") for name in measures), 6)
         self.assertEqual(sum(name.startswith("speed/") for name in measures), 5)
-        card = (self.folder / "small" / "MODEL_CARD.md").read_text()
+        text = (self.folder / "small" / "MODEL_CARD.md").read_text()
         for part in ("| contracts | 400 |", "| multi-key, student | 600 |", "| 256 |", "CC BY 4.0", "LSL", "continuing"):
-            self.assertIn(part, card)
-        Xml.fromstring((self.folder / "small" / "losses.svg").read_text())
+            self.assertIn(part, text)
+        self.assertRegex(text, r"\| needle, student \| 600 \| - \| \d")  # not asked at that depth; the column stays
+
+    def test_a_model_without_its_training_is_measured_where_it_lies(self) -> None:
+        elsewhere = Path(self.enterContext(tempfile.TemporaryDirectory()))
+        shutil.copytree(self.folder / "small", elsewhere / "model")
+        (self.folder / "small").rename(self.folder / "moved")
+        for log in self.folder.glob("stage*"):
+            log.unlink()
+        with mock.patch.object(engine, "run", stand_in):
+            evaluate.evaluate(self.config, elsewhere / "model", Path("unused"), False, None, encode)
+        self.assertIn("| 3, distillation | 128 |", (elsewhere / "model" / "MODEL_CARD.md").read_text())
 
     def test_an_evaluation_that_was_stopped_goes_on_and_repeats_nothing(self) -> None:
         with self.assertRaisesRegex(SystemExit, "goes on"):

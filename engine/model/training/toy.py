@@ -57,7 +57,8 @@ def toy(folder: Path) -> dict:
             "parity_tokens": 40, "held_out": 2, "length": 48,
         },
         "evaluate": {
-            "contexts": [400], "long_contexts": [600], "depths": [0.2, 0.8], "keys": 2, "seed": 1, "speed": [64, 96],
+            "contexts": [400], "long_contexts": [600], "keys": 2, "seed": 1, "speed": [64, 96],
+            "depths": {"400": [0.2, 0.8], "600": [0.8]},
             "windows": {"400": 2, "600": 1}, "recall_samples": {"400": 2, "600": 1},
             "long_speed": {"teacher": [], "student": [256]},
         },
