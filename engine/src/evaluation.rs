@@ -23,7 +23,7 @@ use crate::workspace::{ImportError, LibraryError, StoreError, StoredRun, Workspa
 use align::Bare;
 use labels::{Contract, DataError};
 use metrics::{Given, Gold, Matched, Ruler};
-use report::{Failure, Tally};
+use report::{Failure, Tally, WrongValue};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -191,7 +191,11 @@ fn count(tally: &mut Tally, pack: &Pack, contract: &Contract, text: &DocText, ru
         let given = given(run, field);
         if let Some(noted) = contract.labels.get(&field.name).and_then(|l| l.answer.as_deref()) {
             let claims: Vec<&Claim> = claims_of(run, field).collect();
-            tally.answer(i, answers::right(field.kind, noted, &claims));
+            let right = answers::right(field.kind, noted, &claims);
+            tally.answer(i, right);
+            if right == Some(false) {
+                tally.wrong_value(wrong_value(contract, field, noted, &claims));
+            }
         }
         tally.quotes(&given, text);
         let operating: Vec<Given> = given.iter().map(|e| Given { span: e.span, score: 1.0 }).collect();
@@ -202,6 +206,16 @@ fn count(tally: &mut Tally, pack: &Pack, contract: &Contract, text: &DocText, ru
             tally.judge(claim.confidence, right);
         }
         tally.add(i, &Matched::new(&ruler, &gold, &operating), &Matched::new(&ruler, &gold, &ranked));
+    }
+}
+
+fn wrong_value(contract: &Contract, field: &FieldSpec, noted: &str, claims: &[&Claim]) -> WrongValue {
+    let given = claims.iter().filter(|c| !c.evidence.is_empty());
+    WrongValue {
+        document: contract.id.clone(),
+        field: field.name.clone(),
+        noted: noted.to_owned(),
+        given: given.map(|c| c.value.as_ref().map_or_else(|| c.text.clone(), ToString::to_string)).collect(),
     }
 }
 

@@ -159,7 +159,10 @@ fn rules_extract_without_a_model_and_an_evaluation_writes_its_report() {
     let found = claims.iter().find(|c| c["label"] == "Governing Law").unwrap();
     assert!(law.contains(found["evidence"][0]["quote"].as_str().unwrap()), "{found}");
 
-    let labels = serde_json::json!({ "Governing Law": { "spans": [{ "text": law }] } });
+    let labels = serde_json::json!({
+        "Governing Law": { "spans": [{ "text": law }], "answer": "New York" },
+        "Effective Date": { "spans": [], "answer": "1/9/20" },
+    });
     let record = serde_json::json!({ "id": "one", "text": text_of, "labels": labels });
     let data = desk.file("data/val.jsonl", format!("{record}\n"));
     let (data, report) = (data.parent().unwrap(), desk.path("report.json"));
@@ -170,6 +173,8 @@ fn rules_extract_without_a_model_and_an_evaluation_writes_its_report() {
     assert_eq!(said, serde_json::from_str::<Value>(&std::fs::read_to_string(&report).unwrap()).unwrap());
     assert_eq!((&said["documents"], &said["labelled"], &said["micro"]["found"]), (&1.into(), &1.into(), &1.into()));
     assert_eq!(said["quotes_verified"], 1.0);
+    let wrong = serde_json::json!([{ "document": "one", "field": "Effective Date", "noted": "1/9/20", "given": [] }]);
+    assert_eq!((&said["answers_right"], &said["wrong_values"]), (&0.5.into(), &wrong));
     assert!(said["calibration"]["given"].as_u64().unwrap() >= 1 && said["calibration"]["error"].is_f64(), "{said}");
     assert!(std::fs::read_to_string(desk.path("report.svg")).unwrap().starts_with("<svg"));
     desk.gives(1, &["eval", "cuad", "--data", text(&desk.path("nowhere"))]);

@@ -28,6 +28,19 @@ pub struct Failure {
     pub reason: String,
 }
 
+/// A value that is not the one people noted, for whoever wants to know why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WrongValue {
+    /// The document's identifier in the data.
+    pub document: String,
+    /// The field.
+    pub field: String,
+    /// What people noted.
+    pub noted: String,
+    /// What was given, in words; empty where nothing was.
+    pub given: Vec<String>,
+}
+
 /// Counts while documents are measured.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Tally {
@@ -48,6 +61,7 @@ pub struct Tally {
     /// For each document whether every essential that could be compared is right; nothing where none could.
     essentials: Vec<Option<bool>>,
     judged: Vec<(f64, bool)>,
+    wrong_values: Vec<WrongValue>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -94,6 +108,11 @@ impl Tally {
         if let Some(all) = self.essentials.last_mut().filter(|_| ESSENTIALS.contains(&tally.name.as_str())) {
             *all = Some(all.unwrap_or(true) && right);
         }
+    }
+
+    /// Notes a value that is not the one people noted.
+    pub(super) fn wrong_value(&mut self, wrong: WrongValue) {
+        self.wrong_values.push(wrong);
     }
 
     /// Notes how sure a result was of what it gave, where it said so, and whether that is right.
@@ -168,6 +187,7 @@ impl Tally {
                 share(compared().filter(|right| **right).count(), compared().count())
             },
             answers_right: share(sum(|f| f.answers.1), sum(|f| f.answers.0)),
+            wrong_values: self.wrong_values.clone(),
             calibration: Calibration::of(&self.judged),
             quotes: self.quotes,
             quotes_verified: rate(self.verified, self.quotes),
@@ -337,6 +357,9 @@ pub struct Report {
     pub essentials_right: Option<f64>,
     /// Share of all values that could be compared which are the noted ones.
     pub answers_right: Option<f64>,
+    /// The other values, in the order of documents and fields.
+    #[serde(default)]
+    pub wrong_values: Vec<WrongValue>,
     /// How well confidence says what is right, over all claims that have one; right is a claim with a labelled passage.
     #[serde(default)]
     pub calibration: Option<Calibration>,
