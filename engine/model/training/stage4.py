@@ -1,7 +1,9 @@
 """Stage 4, tuning: `python stage4.py [--minutes M]`. Adapters on the attention learn the tasks of the app (`tasks.py`)
 beside a frozen base, which is rounded to the four bits it ships in.
 
-The loss is that of the answer's tokens and the end of the turn alone; all of them in a step weigh the same. The base is
+The loss is that of the answer's tokens and the end of the turn alone; all of them in a step weigh the same. To it comes
+`decision_weight` times the mean loss of the tokens at which a passage and "none" part: one token of many in an answer with
+a passage, it would else be learnt last, and a model that always says "none" has a low loss. The base is
 `base` of [stage4]: "student" for WORK/student with the weights of stage 3, else a folder that the engine reads, packed
 or not, and then the adapter names the digest of just those files.
 
@@ -63,15 +65,24 @@ def answer_losses(model: m1.Model, example: Example, recompute_from: int) -> Ten
     return F.cross_entropy(logits, example.ids[1:][example.mask[1:]], reduction="none")
 
 
-def gradients(model: m1.Model, examples: list[Example], recompute_from: int) -> tuple[float, int]:
-    """Leaves the gradient of the mean loss over all answers' tokens; returns that loss and how many they are."""
+def gradients(
+    model: m1.Model, examples: list[Example], recompute_from: int, decision_weight: float
+) -> tuple[float, float, int]:
+    """Leaves the gradient of the mean loss over all answers' tokens and, weighted, over their decisions; returns the two
+    losses, the second 0 where nothing is decided, and how many tokens there are."""
     count = sum(int(e.mask.sum()) for e in examples)
-    total = 0.0
+    decisions = sum(e.branch() is not None for e in examples)
+    total, decided_total = 0.0, 0.0
     for example in examples:
-        loss = answer_losses(model, example, recompute_from).sum() / count
-        loss.backward()
+        losses = answer_losses(model, example, recompute_from)
+        loss = losses.sum() / count
         total += loss.item()
-    return total, count
+        if branch := example.branch():
+            of_decision = losses[branch[0] - example.prompt] / decisions
+            decided_total += of_decision.item()
+            loss = loss + decision_weight * of_decision
+        loss.backward()
+    return total, decided_total, count
 
 
 def decided(example: Example, logits: Tensor) -> tuple[bool, bool] | None:
@@ -172,7 +183,7 @@ def train(config: dict, minutes: float | None, steps: int | None = None) -> None
     pace, saved, first = common.Pace(), time.monotonic(), step
     while step < wanted["steps"] and step != steps and not until:
         batch = examples.batch(STAGE, step, wanted["texts"])
-        loss, answered = gradients(model, batch, wanted["recompute_from"])
+        loss, decision, answered = gradients(model, batch, wanted["recompute_from"], wanted["decision_weight"])
         norm = torch.nn.utils.clip_grad_norm_(list(trained.values()), wanted["clip"])
         common.set_rate(optimiser, common.learning_rate(step, wanted))
         optimiser.step()
@@ -181,7 +192,7 @@ def train(config: dict, minutes: float | None, steps: int | None = None) -> None
         step, tokens = step + 1, tokens + read
         speed = pace.step(read)
         record = {"step": step, "tokens": tokens, "answer_tokens": answered, "loss": round(loss, 4)}
-        record |= {"norm": round(norm.item(), 3), "tokens_per_s": round(speed, 1)}
+        record |= {"decision_loss": round(decision, 4), "norm": round(norm.item(), 3), "tokens_per_s": round(speed, 1)}
         if step == first + 3:
             hours = (wanted["steps"] - step) * read / speed / 3600
             log.write(event="estimate", tokens_per_s=round(speed, 1), steps=wanted["steps"], hours=round(hours, 2))

@@ -110,16 +110,25 @@ class Stage4(unittest.TestCase):
             examples = tasks.Examples(config)
             small, _ = stage4.load_base(config)
             batch = examples.batch(4, 0, 2)
-            sums, count = 0.0, 0
+            sums, count, decisions = 0.0, 0, []
             for e in batch:
                 logs = small(e.ids[None])[0].log_softmax(-1)
+                if branch := e.branch():
+                    decisions.append(-logs[branch[0] - 1, branch[1]].item())
                 for place in range(e.prompt, len(e.ids)):
                     sums, count = sums - logs[place - 1, e.ids[place]].item(), count + 1
             adapters = lora.attach(small, 2, 2.0, 1)
-            loss, tokens = stage4.gradients(small, batch, 10**6)
+            loss, decision, tokens = stage4.gradients(small, batch, 10**6, 0.0)
             self.assertEqual(tokens, count)
             self.assertAlmostEqual(loss, sums / count, places=4)
-            self.assertTrue(any(a.lora_B.grad.abs().max() > 0 for a in adapters.values()))
+            self.assertTrue(decisions)
+            self.assertAlmostEqual(decision, sum(decisions) / len(decisions), places=4)
+            bare = {name: a.lora_B.grad.clone() for name, a in adapters.items()}
+            self.assertTrue(any(grad.abs().max() > 0 for grad in bare.values()))
+            for a in adapters.values():
+                a.lora_B.grad = None
+            stage4.gradients(small, batch, 10**6, 3.0)
+            self.assertTrue(any(not torch.equal(a.lora_B.grad, bare[name]) for name, a in adapters.items()))
 
     def test_training_lowers_the_held_out_loss(self) -> None:
         with tempfile.TemporaryDirectory() as folder:

@@ -231,6 +231,7 @@ def toy_tuning(folder: Path, length: int = 320) -> dict:
             "warm_up": 2,
             "weight_decay": 0.0,
             "clip": 1.0,
+            "decision_weight": 1.0,
             "recompute_from": 200,
             "evaluate_every": 3,
             "checkpoint_minutes": 60,
