@@ -19,6 +19,8 @@ pub struct Activations {
     scales: Vec<f32>,
     /// Sum of a group's integers.
     sums: Vec<i32>,
+    /// `scale * sum`: what an offset of the weights is multiplied with.
+    weighted_sums: Vec<f32>,
 }
 
 /// One tile: the first `rows` of each `stride` rows are used.
@@ -32,6 +34,8 @@ pub(super) struct Tile<'a> {
     pub(super) scales: &'a [f32],
     /// `[G, stride]`.
     pub(super) sums: &'a [i32],
+    /// `[G, stride]`.
+    pub(super) weighted_sums: &'a [f32],
 }
 
 /// One tile in the making.
@@ -41,6 +45,7 @@ struct TileMut<'a> {
     integers: &'a mut [i8],
     scales: &'a mut [f32],
     sums: &'a mut [i32],
+    weighted_sums: &'a mut [f32],
 }
 
 impl TileMut<'_> {
@@ -48,7 +53,8 @@ impl TileMut<'_> {
         let mut values = [0f32; GROUP];
         read(self.first + row, group, &mut values);
         let integers = &mut self.integers[slot * GROUP..(slot + 1) * GROUP];
-        (self.scales[slot], self.sums[slot]) = quantize_group(&values, integers);
+        let (scale, sum) = quantize_group(&values, integers);
+        (self.scales[slot], self.sums[slot], self.weighted_sums[slot]) = (scale, sum, scale * sum as f32);
     }
 }
 
@@ -56,7 +62,8 @@ impl Activations {
     fn zeros(rows: usize, groups: usize) -> Self {
         let tile = rows.clamp(1, TILE);
         let slots = rows.div_ceil(tile) * tile * groups;
-        Self { rows, groups, tile, integers: vec![0; slots * GROUP], scales: vec![0.0; slots], sums: vec![0; slots] }
+        let [scales, weighted_sums] = [(); 2].map(|()| vec![0.0; slots]);
+        Self { rows, groups, tile, integers: vec![0; slots * GROUP], scales, sums: vec![0; slots], weighted_sums }
     }
 
     /// Quantises rows, `[T, K]`.
@@ -85,8 +92,12 @@ impl Activations {
         let tiles: Vec<TileMut<'_>> = (out.integers.chunks_mut(slots * GROUP))
             .zip(out.scales.chunks_mut(slots))
             .zip(out.sums.chunks_mut(slots))
+            .zip(out.weighted_sums.chunks_mut(slots))
             .enumerate()
-            .map(|(t, ((integers, scales), sums))| TileMut { first: t * tile, integers, scales, sums })
+            .map(|(t, (((integers, scales), sums), weighted_sums))| {
+                let first = t * tile;
+                TileMut { first, integers, scales, sums, weighted_sums }
+            })
             .collect();
         let fill = |mut part: TileMut<'_>| {
             let used = tile.min(rows - part.first);
@@ -115,6 +126,7 @@ impl Activations {
                     .copy_from_slice(&self.integers[from * GROUP..(from + 1) * GROUP]);
                 out.scales[to] = self.scales[from];
                 out.sums[to] = self.sums[from];
+                out.weighted_sums[to] = self.weighted_sums[from];
             }
         }
         out
@@ -155,6 +167,7 @@ impl Activations {
             integers: &self.integers[t * slots * GROUP..(t + 1) * slots * GROUP],
             scales: &self.scales[t * slots..(t + 1) * slots],
             sums: &self.sums[t * slots..(t + 1) * slots],
+            weighted_sums: &self.weighted_sums[t * slots..(t + 1) * slots],
         })
     }
 }

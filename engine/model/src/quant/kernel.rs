@@ -110,6 +110,7 @@ impl Kernel {
                 && tile.rows <= tile.stride
                 && tile.integers.len() == groups * tile.stride * GROUP
                 && tile.sums.len() == groups * tile.stride
+                && tile.weighted_sums.len() == groups * tile.stride
                 && out.len() == tile.rows * PANEL,
             "a panel, a tile and a result of different sizes"
         );
@@ -141,7 +142,7 @@ fn portable(bits: Bits, panel: &[u8], tile: Tile<'_>, out: &mut [f32]) {
                 let dot: i32 = x.iter().enumerate().map(|(k, x)| integer(bits, block, lane, k) * i32::from(*x)).sum();
                 let mut value = dot as f32 * (factor(bits, block, lane) * tile.scales[slot]);
                 if bits == Bits::Four {
-                    value -= factor(bits, block, PANEL + lane) * (tile.scales[slot] * tile.sums[slot] as f32);
+                    value -= factor(bits, block, PANEL + lane) * tile.weighted_sums[slot];
                 }
                 *out += value;
             }

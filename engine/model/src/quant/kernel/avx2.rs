@@ -96,7 +96,7 @@ unsafe fn four(block: &[u8], half: usize, tile: Tile<'_>, g: usize, out: &mut [f
             odd = _mm256_add_epi16(odd, _mm256_maddubs_epi16(w7, inputs::<7>(x)));
             let dots = _mm256_cvtepi32_ps(_mm256_madd_epi16(_mm256_add_epi16(even, odd), ones));
             let scale = *tile.scales.get_unchecked(slot);
-            let sum = scale * *tile.sums.get_unchecked(slot) as f32;
+            let sum = *tile.weighted_sums.get_unchecked(slot);
             let to = out.as_mut_ptr().add(row * PANEL + half * HALF);
             let value = _mm256_fmadd_ps(dots, _mm256_mul_ps(scales, _mm256_set1_ps(scale)), _mm256_loadu_ps(to));
             _mm256_storeu_ps(to, _mm256_fnmadd_ps(offsets, _mm256_set1_ps(sum), value));
@@ -128,9 +128,8 @@ unsafe fn four_single(panel: &[u8], tile: Tile<'_>, out: &mut [f32]) {
                 inputs::<6>(x),
                 inputs::<7>(x),
             ];
-            let scale = *tile.scales.get_unchecked(slot);
-            let sum = _mm256_set1_ps(scale * *tile.sums.get_unchecked(slot) as f32);
-            let scale = _mm256_set1_ps(scale);
+            let scale = _mm256_set1_ps(*tile.scales.get_unchecked(slot));
+            let sum = _mm256_set1_ps(*tile.weighted_sums.get_unchecked(slot));
             values[0] = four_half::<0>(block, &x, scale, sum, values[0]);
             values[1] = four_half::<1>(block, &x, scale, sum, values[1]);
         }

@@ -66,7 +66,7 @@ unsafe fn part(bits: Bits, block: &[u8], quarter: usize, tile: Tile<'_>, g: usiz
             odd = dots::<3>(odd, w[7], x1);
             let sums = vcvtq_f32_s32(vaddq_s32(even, odd));
             let scale = *tile.scales.get_unchecked(slot);
-            let sum = scale * *tile.sums.get_unchecked(slot) as f32;
+            let sum = *tile.weighted_sums.get_unchecked(slot);
             let to = out.as_mut_ptr().add(row * PANEL + quarter * QUARTER);
             let value = vfmaq_f32(vld1q_f32(to), sums, vmulq_f32(scales, vdupq_n_f32(scale)));
             vst1q_f32(to, vfmsq_f32(value, offsets, vdupq_n_f32(sum)));

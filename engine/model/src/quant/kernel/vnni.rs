@@ -52,7 +52,7 @@ pub(super) unsafe fn panel(bits: Bits, panel: &[u8], tile: Tile<'_>, out: &mut [
                 let scale = *tile.scales.get_unchecked(slot);
                 let to = out.as_mut_ptr().add(row * PANEL);
                 let value = _mm512_fmadd_ps(dots, _mm512_mul_ps(scales, _mm512_set1_ps(scale)), _mm512_loadu_ps(to));
-                let value = _mm512_fnmadd_ps(offsets, _mm512_set1_ps(scale * sum as f32), value);
+                let value = _mm512_fnmadd_ps(offsets, _mm512_set1_ps(*tile.weighted_sums.get_unchecked(slot)), value);
                 _mm512_storeu_ps(to, value);
             }
         }
