@@ -10,13 +10,6 @@ pub const PARSE: &str = "__parse";
 /// The hidden subcommand that serves a model.
 pub const GENERATE: &str = "__generate";
 
-/// Freed memory that a process with a model keeps for its next layer.
-#[cfg(all(target_os = "linux", target_env = "gnu"))]
-const KEPT_BYTES: i32 = 256 << 20;
-/// Larger pieces go back to the system at once.
-#[cfg(all(target_os = "linux", target_env = "gnu"))]
-const LARGEST_IN_HEAP_BYTES: i32 = 32 << 20;
-
 /// The program that is started as a child: the same binary, with what it needs in its environment.
 #[derive(Clone, Debug)]
 pub struct WorkerProgram {
@@ -99,25 +92,11 @@ pub fn run_if_worker(args: impl Iterator<Item = OsString>) -> Option<ExitCode> {
         PARSE => Some(crate::import::worker::serve()),
         GENERATE => Some(match args.next() {
             Some(model_dir) => {
-                keep_freed_memory();
                 crate::generate::serve::run(Path::new(&model_dir), args.next().as_deref().map(Path::new))
             }
             None => ExitCode::from(2),
         }),
         _ => None,
-    }
-}
-
-/// For a process that computes with a model: freed memory stays with it up to 256 MiB, since the next layer asks
-/// for as much again and the system would clear every page anew, a twentieth of the time that reading takes. Where the
-/// allocator is not glibc's nothing happens.
-pub fn keep_freed_memory() {
-    #[cfg(all(target_os = "linux", target_env = "gnu"))]
-    // SAFETY: mallopt takes two integers and changes settings of the allocator under its own lock.
-    unsafe {
-        libc::mallopt(libc::M_TRIM_THRESHOLD, KEPT_BYTES);
-        // Setting one ends their adjusting to what is freed; this is the most that it would have come to.
-        libc::mallopt(libc::M_MMAP_THRESHOLD, LARGEST_IN_HEAP_BYTES);
     }
 }
 

@@ -244,7 +244,6 @@ fn info(loaded: &Loaded) -> anyhow::Result<()> {
 }
 
 fn bench(args: &BenchArgs) -> anyhow::Result<()> {
-    lectern_engine::worker::keep_freed_memory();
     // First, and then forgotten, so that what it reads is not counted as the model's memory.
     let ceilings = bench::ceilings();
     forget_peak();
