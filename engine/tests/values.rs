@@ -134,6 +134,7 @@ fn party_names_lose_their_roles() {
         ("(1) Müller & Söhne GmbH, with its registered office in Köln", Some("Müller & Söhne GmbH")),
         ("and Jane Q. Doe, an individual (\"Consultant\")", Some("Jane Q. Doe")),
         ("3M Company", Some("3M Company")),
+        ("Nordlys Diagnostics, LLC and its Affiliates", Some("Nordlys Diagnostics, LLC")),
         ("the parties agree", None),
         ("", None),
     ] {
@@ -151,6 +152,13 @@ fn parties_of_a_preamble_are_found_with_their_places() {
     for f in found {
         assert_eq!(Value::Party { name: text[f.span.range()].to_owned() }, f.value);
     }
+}
+
+#[test]
+fn initials_in_a_name_do_not_cut_it() {
+    let text = "between ARVA U.S. Treasury Fund, a series (\"Fund\"), and R. C. Boyle Enterprises, LLC (\"Sponsor\").";
+    let names: Vec<String> = values::find_parties(text).iter().map(|f| f.value.to_string()).collect();
+    assert_eq!(names, ["ARVA U.S. Treasury Fund", "R. C. Boyle Enterprises, LLC"]);
 }
 
 #[test]

@@ -31,6 +31,8 @@ const AFTER_NAME: &[&str] = &[
     ", registered ",
     ", established ",
     ", and its ",
+    " and its ",
+    " together with its ",
     ", hereinafter",
     ", as ",
     ", on behalf",
@@ -197,10 +199,11 @@ fn pieces(text: &str) -> Vec<Span> {
     const CUTS: [&str; 9] = ["\n\n", ";", " and ", "\nand ", " between ", " among ", "), and", "\nbetween ", ". "];
     let mut cuts: Vec<(usize, usize)> =
         CUTS.iter().flat_map(|c| text.match_indices(c).map(|(i, m)| (i, i + m.len()))).collect();
-    // A full stop after a legal form ("Inc. ") ends no piece.
+    // A full stop after a legal form ("Inc. ") or an initial ("U.S. Treasury Fund", "R. C. Boyd") ends no piece.
+    let names = |word: &str| has_form(word) || is_initials(word);
     cuts.retain(|&(i, end)| {
         text.get(i..end).is_none_or(|c| c != ". ")
-            || !text.get(..i).is_some_and(|t| has_form(t.rsplit([' ', ',']).next().unwrap_or_default()))
+            || !text.get(..i).is_some_and(|t| names(t.rsplit([' ', ',', '(', '\n']).next().unwrap_or_default()))
     });
     cuts.sort_unstable();
     let mut start = 0;
@@ -246,6 +249,11 @@ fn has_form(name: &str) -> bool {
 /// Whether `word` is a legal form as names have it: with a capital letter, with or without full stops.
 pub(crate) fn is_form(word: &str) -> bool {
     word.starts_with(char::is_uppercase) && FORMS.contains(&word.replace('.', "").to_lowercase().as_str())
+}
+
+/// Whether `word`, without the full stop after it, is one capital letter or several with full stops between: "R", "U.S".
+fn is_initials(word: &str) -> bool {
+    word.split('.').all(|part| part.chars().count() == 1 && part.starts_with(char::is_uppercase))
 }
 
 fn starts_like_name(name: &str) -> bool {
