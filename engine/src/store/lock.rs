@@ -8,7 +8,16 @@ use std::path::Path;
 /// Held while the library is open. The file stays; the lock on it goes with the process or with this value.
 #[derive(Debug)]
 pub struct LibraryLock {
-    _file: File,
+    file: File,
+}
+
+impl Drop for LibraryLock {
+    /// Said, not left to the closing of the file: a child that is just being started holds a copy of it until it runs its
+    /// own program, and with it the lock.
+    fn drop(&mut self) {
+        // Where it fails, the file is closed next.
+        let _ = self.file.unlock();
+    }
 }
 
 impl LibraryLock {
@@ -29,7 +38,7 @@ impl LibraryLock {
         let program = std::env::current_exe().ok().and_then(|p| Some(p.file_name()?.to_string_lossy().into_owned()));
         let line = format!("{} {}\n", std::process::id(), program.unwrap_or_default());
         file.set_len(0).and_then(|()| file.write_all(line.as_bytes())).map_err(io)?;
-        Ok(Self { _file: file })
+        Ok(Self { file })
     }
 }
 
@@ -41,5 +50,21 @@ fn holder(file: &mut File) -> String {
         Some((pid, "")) => format!("another program (process {pid})"),
         Some((pid, program)) => format!("{program} (process {pid})"),
         None => "another program".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_child_being_started_does_not_keep_a_closed_library_locked() {
+        let folder = tempfile::tempdir().unwrap();
+        let lock = LibraryLock::take(folder.path()).unwrap();
+        assert!(matches!(LibraryLock::take(folder.path()), Err(OpenError::Locked { .. })));
+        let of_the_child = lock.file.try_clone().unwrap();
+        drop(lock);
+        drop(LibraryLock::take(folder.path()).unwrap());
+        drop(of_the_child);
     }
 }
