@@ -164,10 +164,10 @@ def documents(work: Path) -> dict[str, int]:
 def record(config: dict, exported: dict, folder: Path) -> None:
     """Writes `training.json` and `losses.svg` beside the weights: what their logs say, before the logs are lost."""
     work = config["paths"]["work"]
-    kept = ("parameters", "bytes", "quantise", "parity", "held_out_loss", "held_out_loss_quantised")
+    of_export = ("parameters", "bytes", "quantise", "parity", "held_out_loss", "held_out_loss_quantised")
     common.write_json(folder / "training.json", {
         "machine": processor(), "on_grid": config["export"]["on_grid"], "length": config["export"]["length"],
-        **{key: exported[key] for key in kept}, "stages": stages(work), "documents": documents(work),
+        **{key: exported[key] for key in of_export}, "stages": stages(work), "documents": documents(work),
     })
     (folder / "losses.svg").write_text(curves(work), encoding="utf-8")
 

@@ -5,10 +5,10 @@
 //! read as a value of the field's kind is not compared.
 
 use super::rouge::words;
+use crate::index::tokenize::fold;
 use crate::tasks::{Claim, FieldType};
 use crate::values::{self, Value, party_name};
 use chrono::{Datelike, NaiveDate};
-use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
 
 /// Words that name a party's role or legal form, not the party.
 const FORMS: [&str; 20] = [
@@ -52,7 +52,7 @@ pub fn right(kind: FieldType, noted: &str, claims: &[&Claim]) -> Option<bool> {
         }
         FieldType::Party => {
             let wanted = parties(noted);
-            let texts: Vec<Vec<String>> = claims.iter().map(|c| plain_words(&c.text)).collect();
+            let texts: Vec<Vec<String>> = claims.iter().map(|c| folded_words(&c.text)).collect();
             let named = |name: &&Vec<String>| texts.iter().any(|t| name.iter().all(|w| t.contains(w)));
             // Notes list groups and defined terms too; two parties, or the only one, make an agreement.
             let enough = wanted.len().min(2);
@@ -92,17 +92,17 @@ fn same_time(a: &Value, b: &Value) -> bool {
     length(a).is_some() && length(a) == length(b)
 }
 
-/// The words of a name without accents, which notes leave out.
-fn plain_words(name: &str) -> Vec<String> {
-    words(&name.nfd().filter(|c| !is_combining_mark(*c)).collect::<String>())
+/// The words of a name as search folds them: notes leave accents out.
+fn folded_words(name: &str) -> Vec<String> {
+    words(name).iter().map(|word| fold(word)).collect()
 }
 
 /// The names in a note of parties, each as the words that tell it from others.
 fn parties(noted: &str) -> Vec<Vec<String>> {
     let name = |entry: &str| -> Vec<String> {
-        let entry = entry.split([';', '“', '"']).next().unwrap_or_default();
+        let entry = entry.split(['“', '"']).next().unwrap_or_default();
         let bare = party_name(entry).unwrap_or_else(|| entry.split('(').next().unwrap_or_default());
-        plain_words(bare).into_iter().filter(|w| !FORMS.contains(&w.as_str())).collect()
+        folded_words(bare).into_iter().filter(|w| !FORMS.contains(&w.as_str())).collect()
     };
     noted.split(';').map(name).filter(|n| !n.is_empty()).collect()
 }
