@@ -7,14 +7,18 @@ pub(crate) mod strips;
 use std::cell::RefCell;
 
 use candle_core::{CpuStorage, Device, InplaceOp1, Layout, Module, Result, Storage, Tensor};
+use rayon::prelude::*;
 
 pub(crate) use beside::Beside;
 
-use crate::quant::{Activations, Expert, Packed, experts, multiply};
+use crate::quant::{Activations, Expert, Packed, experts, multiply, multiply_silu};
 
 /// Rows up to which reading each weight once beats a blocked matrix product. Up to here each row is computed as it is by
 /// itself; speculation depends on it.
 pub(crate) const FEW_ROWS: usize = 6;
+
+/// Rows of an embedding that one task widens.
+const ROWS_PER_TASK: usize = 32;
 
 /// Lends the values of a contiguous f32 tensor, row by row.
 pub(crate) fn with_values<R>(tensor: &Tensor, read: impl FnOnce(&[f32]) -> R) -> Result<R> {
@@ -121,7 +125,7 @@ impl Linear {
     /// # Errors
     /// `x` has another shape.
     pub fn forward_sharing(&self, x: &Tensor, rounded: &mut Option<Activations>) -> Result<Tensor> {
-        let out = self.forward_bare(x, rounded)?;
+        let out = self.forward_bare(x, rounded, multiply)?;
         if let Some(beside) = &self.beside {
             // Of `x` itself, not of what is rounded: it weighs little and was trained so.
             beside.add(x, &out)?;
@@ -129,7 +133,26 @@ impl Linear {
         Ok(out)
     }
 
-    fn forward_bare(&self, x: &Tensor, rounded: &mut Option<Activations>) -> Result<Tensor> {
+    /// `silu` of what [`Linear::forward_sharing`] gives, made while each value is at hand where that is possible.
+    ///
+    /// # Errors
+    /// `x` has another shape.
+    pub fn forward_silu(&self, x: &Tensor, rounded: &mut Option<Activations>) -> Result<Tensor> {
+        if self.as_packed().is_some() {
+            return self.forward_bare(x, rounded, multiply_silu);
+        }
+        let out = self.forward_sharing(x, rounded)?;
+        modify(&out, |values| kernels::map(values, kernels::silu))?;
+        Ok(out)
+    }
+
+    /// Without what stands beside it; `product` is what becomes of a packed weight.
+    fn forward_bare(
+        &self,
+        x: &Tensor,
+        rounded: &mut Option<Activations>,
+        product: impl Fn(&Activations, &Packed) -> Vec<f32>,
+    ) -> Result<Tensor> {
         let (rows, inner) = x.dims2()?;
         if inner != self.inner {
             candle_core::bail!("a linear map of {} inputs was given {inner}", self.inner);
@@ -146,7 +169,7 @@ impl Linear {
                     Some(known) => known,
                     None => with_values(x, |x| Activations::quantize(x, inner))?,
                 };
-                multiply(rounded.insert(x), weight)
+                product(rounded.insert(x), weight)
             }
         };
         Tensor::from_vec(out, (rows, self.columns), x.device())
@@ -176,7 +199,9 @@ impl Embedding {
                 if let Some(token) = tokens.iter().find(|t| **t as usize >= table.outputs()) {
                     candle_core::bail!("token {token} is not in a table of {}", table.outputs());
                 }
-                let values: Vec<f32> = tokens.iter().flat_map(|t| table.row(*t as usize)).collect();
+                let mut values = vec![0f32; tokens.len() * table.inputs()];
+                let rows = values.par_chunks_mut(table.inputs()).zip(tokens).with_min_len(ROWS_PER_TASK);
+                rows.for_each(|(row, token)| row.copy_from_slice(&table.row(*token as usize)));
                 Tensor::from_vec(values, (tokens.len(), table.inputs()), &Device::Cpu)
             }
         }
@@ -202,11 +227,13 @@ impl RmsNorm {
     /// # Errors
     /// `x` has another shape.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let (_, width) = x.dims2()?;
+        let (rows, width) = x.dims2()?;
         if width != self.weight.elem_count() {
             candle_core::bail!("a norm over {} values was given {width}", self.weight.elem_count());
         }
-        candle_nn::ops::rms_norm(x, &self.weight, self.eps)
+        let mut out = vec![0f32; rows * width];
+        with_values(x, |x| with_values(&self.weight, |weight| kernels::rms_norm(x, weight, self.eps, &mut out)))??;
+        Tensor::from_vec(out, (rows, width), x.device())
     }
 }
 

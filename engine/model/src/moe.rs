@@ -18,15 +18,17 @@ pub fn choose(logits: &[f32], experts: usize, count: usize) -> Vec<Choice> {
 }
 
 fn choose_one(logits: &[f32], count: usize) -> Choice {
-    let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let mut ranked: Choice = logits.iter().map(|logit| (logit - largest).exp()).enumerate().collect();
-    // The sort is stable, so equal probabilities keep the order of their indices.
-    ranked.sort_by(|(_, a), (_, b)| b.total_cmp(a));
-    ranked.truncate(count);
+    let mut chosen = Choice::with_capacity(count);
+    for _ in 0..count.min(logits.len()) {
+        let free = logits.iter().copied().enumerate().filter(|(e, _)| chosen.iter().all(|(c, _)| c != e));
+        chosen.extend(free.max_by(|(i, a), (j, b)| a.total_cmp(b).then(j.cmp(i))));
+    }
+    let largest = chosen.first().map_or(0.0, |(_, logit)| *logit);
+    chosen.iter_mut().for_each(|(_, logit)| *logit = (*logit - largest).exp());
     // The denominator of the softmax over all experts cancels in the renormalisation.
-    let total: f32 = ranked.iter().map(|(_, p)| p).sum();
-    ranked.iter_mut().for_each(|(_, p)| *p /= total);
-    ranked
+    let total: f32 = chosen.iter().map(|(_, p)| p).sum();
+    chosen.iter_mut().for_each(|(_, p)| *p /= total);
+    chosen
 }
 
 /// A dense expert that every token passes, mixed in by a sigmoid coefficient.

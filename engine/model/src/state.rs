@@ -14,6 +14,7 @@ use crate::config::{AttentionKind, Config};
 use crate::error::StateError;
 use crate::model::Model;
 
+pub(crate) use cache::HeadBlock;
 pub use cache::{KV_BLOCK, KvCache};
 pub use file::FORMAT_VERSION;
 pub use numbers::{KvPrecision, UnknownPrecision};

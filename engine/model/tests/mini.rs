@@ -1,7 +1,12 @@
 //! The model that the program ships: a hybrid mixture of experts, whole, small, and no stranger to English meetings.
 
+mod golden;
+
+use golden::random::divergence;
+use golden::tolerances::HALF_ATTENTION;
 use lectern_model::config::AttentionKind;
-use lectern_model::model::{Model, Want};
+use lectern_model::model::{LoadOptions, Model, Want};
+use lectern_model::state::KvPrecision;
 use lectern_model::tokenizer::Tokenizer;
 use std::path::{Path, PathBuf};
 
@@ -31,19 +36,38 @@ fn it_is_whole_small_and_of_both_kinds_of_attention() {
 
 #[test]
 fn it_is_no_stranger_to_a_meeting() {
-    let text = include_str!("../../../tests/samples/weekly-meeting.vtt");
-    let said = text.lines().filter_map(|line| line.strip_prefix("<v ")?.strip_suffix("</v>"));
-    let said: Vec<String> = said.map(|line| line.replacen('>', ": ", 1)).collect();
-    let nats = loss(&folder(), &said.join("\n"));
+    let nats = loss(&meeting());
     assert!(nats < MOST_NATS, "{nats} nats a token");
 }
 
-/// Mean nats a token of the first [`READ`] tokens of `text`.
-fn loss(folder: &Path, text: &str) -> f64 {
-    let mut ids = Tokenizer::load(folder).unwrap().encode(text).unwrap();
+/// Keys and values in 16 bits, as the program keeps them, are attended to in bf16 where the processor can: what the model
+/// expects next stays what it is.
+#[test]
+fn it_expects_the_same_with_keys_and_values_in_16_bits() {
+    let ids = meeting();
+    let of = |keys_and_values| {
+        let model = Model::load_with(&folder(), LoadOptions { quantize: None, keys_and_values }).unwrap();
+        model.forward(&ids, &mut model.new_state(), Want::All).unwrap()
+    };
+    let (nats, same) = divergence(&of(KvPrecision::F32), &of(KvPrecision::F16));
+    eprintln!("{nats:.5} nats, {same:.3} alike");
+    assert!(nats < HALF_ATTENTION.0 && same > HALF_ATTENTION.1, "{nats} nats, {same} alike");
+}
+
+/// The first [`READ`] tokens of the sample meeting.
+fn meeting() -> Vec<u32> {
+    let text = include_str!("../../../tests/samples/weekly-meeting.vtt");
+    let said = text.lines().filter_map(|line| line.strip_prefix("<v ")?.strip_suffix("</v>"));
+    let said: Vec<String> = said.map(|line| line.replacen('>', ": ", 1)).collect();
+    let mut ids = Tokenizer::load(&folder()).unwrap().encode(&said.join("\n")).unwrap();
     ids.truncate(READ);
-    let model = Model::load(folder).unwrap();
-    let logits = model.forward(&ids, &mut model.new_state(), Want::All).unwrap();
+    ids
+}
+
+/// Mean nats a token.
+fn loss(ids: &[u32]) -> f64 {
+    let model = Model::load(&folder()).unwrap();
+    let logits = model.forward(ids, &mut model.new_state(), Want::All).unwrap();
     let nats = ids.iter().skip(1).enumerate().map(|(i, next)| {
         let row = logits.row(i).unwrap();
         let most = row.iter().copied().fold(f32::MIN, f32::max);

@@ -65,11 +65,18 @@ fn the_layer_factor_counts_all_layers_and_survives_a_single_one() {
 
 fn hold_softmax(before: usize, tokens: usize, heads: Heads, seed: u64) {
     for precision in KvPrecision::all() {
-        hold_softmax_in(precision, before, tokens, heads, seed);
+        hold_softmax_in(precision, before, tokens, heads, seed, (6.0, tolerances::TWINS));
     }
 }
 
-fn hold_softmax_in(precision: KvPrecision, before: usize, tokens: usize, heads: Heads, seed: u64) {
+fn hold_softmax_in(
+    precision: KvPrecision,
+    before: usize,
+    tokens: usize,
+    heads: Heads,
+    seed: u64,
+    (sharp, tolerance): (f32, f32),
+) {
     let mut cache = KvCache::new(heads.key_value, heads.dim, precision);
     let width = heads.key_value * heads.dim;
     for (count, seed) in [(before, seed), (tokens, seed + 2)] {
@@ -77,10 +84,11 @@ fn hold_softmax_in(precision: KvPrecision, before: usize, tokens: usize, heads: 
     }
     assert_eq!(cache.len(), before + tokens);
     // Large queries make sharp weights, where a wrong maximum would show.
-    let queries: Vec<f32> = noise(tokens * heads.query * heads.dim, seed + 5).iter().map(|q| q * 6.0).collect();
+    let queries: Vec<f32> = noise(tokens * heads.query * heads.dim, seed + 5).iter().map(|q| q * sharp).collect();
     let expected = softmax::naive(&queries, &cache, heads).unwrap();
     let found = softmax::streaming(&queries, &cache, heads).unwrap();
-    assert_close(&format!("{tokens} after {before}, {heads:?}"), &found, &expected, tolerances::TWINS);
+    let what = format!("{tokens} after {before}, {heads:?}, {}", precision.name());
+    assert_close(&what, &found, &expected, tolerance);
 }
 
 #[test]
@@ -93,6 +101,28 @@ fn softmax_twins_agree_across_block_and_tile_borders() {
     }
     hold_softmax(20, 70, Heads { query: 3, key_value: 1, dim: 24 }, 1);
     hold_softmax(20, 70, Heads { query: 5, key_value: 5, dim: 8 }, 2);
+}
+
+/// Heads of whole pairs of strips: with keys and values in fewer than 32 bits, many tokens are attended to in bf16 where
+/// the processor can. Keys and values in 32 bits, and few tokens, stay exact.
+#[test]
+fn softmax_twins_agree_where_products_may_be_made_in_bf16() {
+    for (query, key_value, dim) in [(8, 2, 64), (3, 3, 32), (5, 1, 96)] {
+        let heads = Heads { query, key_value, dim };
+        for before in [0, 1, KV_BLOCK - 1, KV_BLOCK, 3 * KV_BLOCK + 17] {
+            for tokens in [1, 8, 9, 31, 64, 131, 300] {
+                // Scores as a model has them: some standard deviations of 4 apart.
+                let sharp = 4.0 / (dim as f32).sqrt();
+                let hold = |precision, tolerance| {
+                    hold_softmax_in(precision, before, tokens, heads, (before + tokens) as u64, (sharp, tolerance));
+                };
+                hold(KvPrecision::F32, tolerances::TWINS);
+                let rounded = if tokens > 8 { tolerances::TWINS_IN_BF16 } else { tolerances::TWINS };
+                hold(KvPrecision::F16, rounded);
+                hold(KvPrecision::Q8, rounded);
+            }
+        }
+    }
 }
 
 proptest! {

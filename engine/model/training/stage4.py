@@ -62,11 +62,11 @@ def answer_logits(model: m1.Model, example: Example, recompute_from: int) -> Ten
 def answer_losses(model: m1.Model, example: Example, recompute_from: int) -> Tensor:
     """Loss of each token of the answer, [answer tokens]."""
     logits = answer_logits(model, example, recompute_from)
-    return F.cross_entropy(logits, example.ids[1:][example.mask[1:]], reduction="none")
+    return F.cross_entropy(logits.float(), example.ids[1:][example.mask[1:]], reduction="none")
 
 
 def gradients(
-    model: m1.Model, examples: list[Example], recompute_from: int, decision_weight: float
+    model: m1.Model, examples: list[Example], recompute_from: int, decision_weight: float, bf16: bool = False
 ) -> tuple[float, float, int]:
     """Leaves the gradient of the mean loss over all answers' tokens and, weighted, over their decisions; returns the two
     losses, the second 0 where nothing is decided, and how many tokens there are."""
@@ -74,7 +74,9 @@ def gradients(
     decisions = sum(e.branch() is not None for e in examples)
     total, decided_total = 0.0, 0.0
     for example in examples:
-        losses = answer_losses(model, example, recompute_from)
+        # Weights and the adapters stay in f32; with `bf16` what is multiplied is rounded, losses are not.
+        with torch.autocast("cpu", torch.bfloat16, enabled=bf16):
+            losses = answer_losses(model, example, recompute_from)
         loss = losses.sum() / count
         total += loss.item()
         if branch := example.branch():
@@ -183,7 +185,8 @@ def train(config: dict, minutes: float | None, steps: int | None = None) -> None
     pace, saved, first = common.Pace(), time.monotonic(), step
     while step < wanted["steps"] and step != steps and not until:
         batch = examples.batch(STAGE, step, wanted["texts"])
-        loss, decision, answered = gradients(model, batch, wanted["recompute_from"], wanted["decision_weight"])
+        weight = wanted["decision_weight"]
+        loss, decision, answered = gradients(model, batch, wanted["recompute_from"], weight, wanted["bf16"])
         norm = torch.nn.utils.clip_grad_norm_(list(trained.values()), wanted["clip"])
         common.set_rate(optimiser, common.learning_rate(step, wanted))
         optimiser.step()

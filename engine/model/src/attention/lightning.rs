@@ -9,9 +9,9 @@ mod decay;
 use candle_core::{Result, Tensor};
 use rayon::prelude::*;
 
-use crate::layers::kernels::{map, sigmoid, silu, vectorized};
+use crate::layers::kernels::{sigmoid, vectorized};
 use crate::layers::strips::{Fill, Sizes, View, product};
-use crate::layers::{FEW_ROWS, Linear, RmsNorm, modify, multiply_activated, with_values};
+use crate::layers::{FEW_ROWS, Linear, RmsNorm, multiply_activated, with_values};
 use crate::state::LinearState;
 use decay::Fading;
 pub use decay::{Decay, FixedDecay, TokenDecay, layer_factor, slopes};
@@ -217,8 +217,7 @@ impl LightningAttention {
     pub fn forward(&self, x: &Tensor, state: &mut LinearState) -> Result<Tensor> {
         let heads = self.decay.heads();
         let mut rounded = None;
-        let fused = self.qkv_proj.forward_sharing(x, &mut rounded)?;
-        modify(&fused, |values| map(values, silu))?;
+        let fused = self.qkv_proj.forward_silu(x, &mut rounded)?;
         let tokens = fused.dim(0)?;
         let attended = with_values(&fused, |values| {
             let fused = Fused::new(values, heads, self.dim);

@@ -3,13 +3,16 @@
 //! Scores are made one cache block at a time and folded into a running softmax, so memory does not grow with the
 //! square of the text. [`naive`] is the twin that makes all scores of a row at once.
 
+#[cfg(target_arch = "x86_64")]
+mod bf16;
+
 use candle_core::{Result, Tensor};
 use rayon::prelude::*;
 
 use crate::layers::kernels::{add_scaled, dot, exp, maximum, vectorized};
 use crate::layers::strips::{Fill, STRIP, Sizes, View, product};
 use crate::layers::{FEW_ROWS, Linear, modify, to_values, with_values};
-use crate::state::{KV_BLOCK, KvCache};
+use crate::state::{HeadBlock, KV_BLOCK, KvCache, KvPrecision};
 
 /// Query rows (tokens times the heads that share a key) one task handles: its scores against a block stay in the
 /// second-level cache beside the block itself.
@@ -200,6 +203,8 @@ pub fn streaming(queries: &[f32], cache: &KvCache, heads: Heads) -> Result<Vec<f
     let tile = if tokens <= FEW_TOKENS { tokens } else { (ROWS / heads.group()).max(1) };
     let blocks = cache.len().div_ceil(KV_BLOCK);
     let span = if tokens <= FEW_TOKENS { SPAN } else { blocks };
+    // What a cache in 32 bits promises is not rounded away; few tokens gain nothing.
+    let rounded = tokens > FEW_TOKENS && cache.precision() != KvPrecision::F32;
     let tasks: Vec<Task> = (0..tokens.div_ceil(tile))
         .rev() // later tiles see more blocks; the longest tasks go first
         .flat_map(|i| (0..heads.key_value).map(move |head| (i * tile, head)))
@@ -209,6 +214,7 @@ pub fn streaming(queries: &[f32], cache: &KvCache, heads: Heads) -> Result<Vec<f
                 to: tokens.min(from + tile),
                 head,
                 blocks: b..blocks.min(b + span),
+                rounded,
             })
         })
         .collect();
@@ -232,6 +238,8 @@ struct Task {
     to: usize,
     head: usize,
     blocks: std::ops::Range<usize>,
+    /// Whether products may be made in bf16.
+    rounded: bool,
 }
 
 impl Task {
@@ -247,7 +255,7 @@ impl Task {
         let first = cache.len() - tokens + self.from; // position of the first row
         let last = first + (self.to - self.from) - 1;
         let mut running = Running::new(rows, dim);
-        let mut scores = vec![0f32; rows * KV_BLOCK];
+        let mut tile = Tile::new(gathered, dim, self.rounded);
         for block in self.blocks.clone() {
             let from = block * KV_BLOCK;
             if from > last {
@@ -256,25 +264,73 @@ impl Task {
             let columns = (last + 1 - from).min(KV_BLOCK);
             // A row sees its own position and those before it.
             let seen = |row: usize| (first + row / group + 1).saturating_sub(from).min(columns);
-            let block = cache.block(block, self.head)?;
-            let left = View::of_rows(&gathered, dim);
-            for strip in 0..columns.div_ceil(STRIP) {
-                let sizes = Sizes { rows, inner: dim, columns: STRIP };
-                let scores = &mut scores[strip * STRIP..];
-                product(left, View::of_rows(&block.key_strip(strip), STRIP), sizes, scores, KV_BLOCK, Fill::Replace);
-            }
-            vectorized(
-                #[inline(always)]
-                || running.weigh(&mut scores, columns, seen),
-            );
-            for strip in 0..dim.div_ceil(STRIP) {
-                let (values, width) = block.value_strip(strip, columns);
-                let sizes = Sizes { rows, inner: columns, columns: width };
-                let (left, right) = (View::of_rows(&scores, KV_BLOCK), View::of_rows(&values, width));
-                product(left, right, sizes, &mut running.sums[strip * STRIP..], dim, Fill::Add);
-            }
+            tile.attend(cache.block(block, self.head)?, columns, seen, &mut running);
         }
         Ok(running)
+    }
+}
+
+/// The query rows of a task, and how they meet a block of the cache.
+enum Tile {
+    /// In f32.
+    Exact(ExactTile),
+    /// In bf16, where the processor has instructions for it.
+    #[cfg(target_arch = "x86_64")]
+    Rounded(bf16::Tile),
+}
+
+impl Tile {
+    /// From queries `[R, D]`. `rounded`: bf16 will do.
+    fn new(queries: Vec<f32>, dim: usize, rounded: bool) -> Tile {
+        #[cfg(target_arch = "x86_64")]
+        if rounded && bf16::available(dim) {
+            return Tile::Rounded(bf16::Tile::new(&queries, dim));
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        let _ = rounded;
+        let scores = vec![0f32; queries.len() / dim * KV_BLOCK];
+        Tile::Exact(ExactTile { dim, queries, scores })
+    }
+
+    /// Folds the first `columns` positions of a block into `running`, of which row r sees the first `seen(r)`.
+    fn attend(&mut self, block: HeadBlock<'_>, columns: usize, seen: impl Fn(usize) -> usize, running: &mut Running) {
+        match self {
+            Tile::Exact(tile) => tile.attend(block, columns, seen, running),
+            #[cfg(target_arch = "x86_64")]
+            Tile::Rounded(tile) => tile.attend(block, columns, seen, running),
+        }
+    }
+}
+
+struct ExactTile {
+    dim: usize,
+    /// `[R, D]`.
+    queries: Vec<f32>,
+    /// `[R, KV_BLOCK]`.
+    scores: Vec<f32>,
+}
+
+impl ExactTile {
+    /// See [`Tile::attend`].
+    fn attend(&mut self, block: HeadBlock<'_>, columns: usize, seen: impl Fn(usize) -> usize, running: &mut Running) {
+        let ExactTile { dim, queries, scores } = self;
+        let (dim, rows) = (*dim, queries.len() / *dim);
+        let left = View::of_rows(queries, dim);
+        for strip in 0..columns.div_ceil(STRIP) {
+            let sizes = Sizes { rows, inner: dim, columns: STRIP };
+            let scores = &mut scores[strip * STRIP..];
+            product(left, View::of_rows(&block.key_strip(strip), STRIP), sizes, scores, KV_BLOCK, Fill::Replace);
+        }
+        vectorized(
+            #[inline(always)]
+            || running.weigh(scores, columns, seen),
+        );
+        for strip in 0..dim.div_ceil(STRIP) {
+            let (values, width) = block.value_strip(strip, columns);
+            let sizes = Sizes { rows, inner: columns, columns: width };
+            let (left, right) = (View::of_rows(scores, KV_BLOCK), View::of_rows(&values, width));
+            product(left, right, sizes, &mut running.sums[strip * STRIP..], dim, Fill::Add);
+        }
     }
 }
 

@@ -1,14 +1,14 @@
 //! Inner loops over f32 slices, written so that the compiler turns them into vector code.
 //!
-//! The program is built for the oldest x86-64, so each hot loop runs inside [`vectorized`], which compiles it a
-//! second time for AVX2 and picks at run time. The closure given to it, and functions called from there, must be
+//! The program is built for the oldest x86-64, so each hot loop runs inside [`vectorized`], which compiles it
+//! again for AVX2 and for AVX-512 and picks at run time. The closure given to it, and functions called from there, must be
 //! `#[inline(always)]`: what the compiler leaves as a function of its own is compiled for the oldest processor. Every
 //! 64-bit ARM has NEON, so there is nothing to pick there.
 
 use rayon::prelude::*;
 
 /// Partial sums kept side by side in [`dot`] and [`maximum`]; a multiple of every vector width in use.
-const LANES: usize = 16;
+pub(crate) const LANES: usize = 16;
 /// Elements one task of an element-wise loop handles: large enough to hide the cost of handing it over.
 const ELEMENTS_PER_TASK: usize = 16 * 1024;
 /// Multiplications below which a product stays on the calling thread.
@@ -18,8 +18,13 @@ const SERIAL_PRODUCT: usize = 32 * 1024;
 #[inline]
 pub(crate) fn vectorized<R>(body: impl FnOnce() -> R) -> R {
     #[cfg(target_arch = "x86_64")]
-    if let Some(simd) = pulp::x86::V3::try_new() {
-        return pulp::Simd::vectorize(simd, body);
+    {
+        if let Some(simd) = pulp::x86::V4::try_new() {
+            return pulp::Simd::vectorize(simd, body);
+        }
+        if let Some(simd) = pulp::x86::V3::try_new() {
+            return pulp::Simd::vectorize(simd, body);
+        }
     }
     body()
 }
@@ -28,8 +33,13 @@ pub(crate) fn vectorized<R>(body: impl FnOnce() -> R) -> R {
 #[inline]
 pub(crate) fn with_instructions<W: pulp::WithSimd>(body: W) -> W::Output {
     #[cfg(target_arch = "x86_64")]
-    if let Some(simd) = pulp::x86::V3::try_new() {
-        return pulp::Simd::vectorize(simd, body);
+    {
+        if let Some(simd) = pulp::x86::V4::try_new() {
+            return pulp::Simd::vectorize(simd, body);
+        }
+        if let Some(simd) = pulp::x86::V3::try_new() {
+            return pulp::Simd::vectorize(simd, body);
+        }
     }
     #[cfg(target_arch = "aarch64")]
     if let Some(simd) = pulp::aarch64::Neon::try_new() {
@@ -66,8 +76,9 @@ pub(crate) fn maximum(values: &[f32]) -> f32 {
     fold(lanes, f32::max).max(tail)
 }
 
+/// All lanes joined into one value, in halves.
 #[inline(always)]
-fn fold(mut lanes: [f32; LANES], join: impl Fn(f32, f32) -> f32) -> f32 {
+pub(crate) fn fold<T: Copy>(mut lanes: [T; LANES], join: impl Fn(T, T) -> T) -> T {
     let mut width = LANES / 2;
     while width > 0 {
         for lane in 0..width {
@@ -116,6 +127,31 @@ pub(crate) fn sigmoid(x: f32) -> f32 {
 #[inline(always)]
 pub(crate) fn silu(x: f32) -> f32 {
     x * sigmoid(x)
+}
+
+/// `out = x / rms(x) * weight` for each row, `rms(x) = sqrt(mean(x^2) + eps)` (spec 1.2). `x`, `out`: `[T, N]`, `weight`:
+/// `[N]`.
+pub(crate) fn rms_norm(x: &[f32], weight: &[f32], eps: f32, out: &mut [f32]) {
+    let width = weight.len().max(1);
+    let run = |(x, out): (&[f32], &mut [f32])| {
+        vectorized(
+            #[inline(always)]
+            || {
+                for (x, out) in x.chunks_exact(width).zip(out.chunks_exact_mut(width)) {
+                    let scale = 1.0 / (dot(x, x) / width as f32 + eps).sqrt();
+                    for ((out, x), weight) in out.iter_mut().zip(x).zip(weight) {
+                        *out = x * scale * weight;
+                    }
+                }
+            },
+        );
+    };
+    let rows = (ELEMENTS_PER_TASK / width).max(1);
+    if x.len() <= rows * width {
+        run((x, out));
+    } else {
+        x.par_chunks(rows * width).zip(out.par_chunks_mut(rows * width)).for_each(run);
+    }
 }
 
 /// `values[i] = change(values[i])`, over all threads.
@@ -209,6 +245,7 @@ fn product(x: &[f32], weight: &[f32], inner: usize, out: &mut [f32]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use candle_core::{Device, Tensor};
     use proptest::prelude::*;
 
     proptest! {
@@ -224,6 +261,21 @@ mod tests {
             prop_assert!((f64::from(dot(&values, &values)) - exact).abs() < 1e-3);
             let largest = values.iter().copied().fold(f32::NEG_INFINITY, f32::max);
             prop_assert_eq!(maximum(&values), largest);
+        }
+
+        #[test]
+        fn the_norm_is_that_of_candle(rows in 1usize..70, width in 1usize..600, size in -3i32..4, seed in 0usize..1000) {
+            let value = |i: usize| (((i + seed) * 7919) % 2003) as f32 / 1001.0 - 1.0;
+            let x: Vec<f32> = (0..rows * width).map(|i| value(i) * 10f32.powi(size)).collect();
+            let weight: Vec<f32> = (0..width).map(|i| value(i + 77)).collect();
+            let mut out = vec![0f32; x.len()];
+            rms_norm(&x, &weight, 1e-6, &mut out);
+            let tensor = |values: &[f32], shape: (usize, usize)| Tensor::from_slice(values, shape, &Device::Cpu).unwrap();
+            let weight = tensor(&weight, (1, width)).flatten_all().unwrap();
+            let exact = candle_nn::ops::rms_norm(&tensor(&x, (rows, width)), &weight, 1e-6).unwrap();
+            for (a, b) in out.iter().zip(exact.flatten_all().unwrap().to_vec1::<f32>().unwrap()) {
+                prop_assert!((a - b).abs() < 2e-6 * (1.0 + b.abs()), "{a} against {b}");
+            }
         }
 
         #[test]

@@ -2,7 +2,8 @@
 
 use rayon::prelude::*;
 
-use super::{GROUP, PANEL, nearest};
+use super::GROUP;
+use crate::layers::kernels::{LANES, fold, vectorized};
 
 /// Rows that a kernel sweeps with one unpacked block: their inputs stay in the second-level cache.
 pub(super) const TILE: usize = 64;
@@ -40,8 +41,8 @@ pub(super) struct Tile<'a> {
 
 /// One tile in the making.
 struct TileMut<'a> {
-    /// Its first row.
-    first: usize,
+    /// Rows there is room for.
+    tile: usize,
     integers: &'a mut [i8],
     scales: &'a mut [f32],
     sums: &'a mut [i32],
@@ -49,12 +50,14 @@ struct TileMut<'a> {
 }
 
 impl TileMut<'_> {
-    fn quantize(&mut self, row: usize, group: usize, slot: usize, read: impl Fn(usize, usize, &mut [f32; GROUP])) {
-        let mut values = [0f32; GROUP];
-        read(self.first + row, group, &mut values);
-        let integers = &mut self.integers[slot * GROUP..(slot + 1) * GROUP];
-        let (scale, sum) = quantize_group(&values, integers);
-        (self.scales[slot], self.sums[slot], self.weighted_sums[slot]) = (scale, sum, scale * sum as f32);
+    #[inline(always)]
+    fn quantize(&mut self, row: usize, values: &[f32]) {
+        for (group, values) in values.as_chunks::<GROUP>().0.iter().enumerate() {
+            let slot = group * self.tile + row;
+            let Some(integers) = self.integers.as_chunks_mut::<GROUP>().0.get_mut(slot) else { return };
+            let (scale, sum) = quantize_group(values, integers);
+            (self.scales[slot], self.sums[slot], self.weighted_sums[slot]) = (scale, sum, scale * sum as f32);
+        }
     }
 }
 
@@ -69,39 +72,20 @@ impl Activations {
     /// Quantises rows, `[T, K]`.
     #[must_use]
     pub fn quantize(x: &[f32], inputs: usize) -> Self {
-        let rows = x.len() / inputs;
-        Self::from_groups(rows, inputs / GROUP, |row, g, group| {
-            let at = row * inputs + g * GROUP;
-            group.copy_from_slice(&x[at..at + GROUP]);
-        })
-    }
-
-    /// Quantises what a product gave, `[panels, T, PANEL]`.
-    pub(super) fn from_panels(panels: &[f32], rows: usize, inputs: usize) -> Self {
-        Self::from_groups(rows, inputs / GROUP, |row, g, group| {
-            for (half, part) in group.chunks_exact_mut(PANEL).enumerate() {
-                let at = ((g * (GROUP / PANEL) + half) * rows + row) * PANEL;
-                part.copy_from_slice(&panels[at..at + PANEL]);
-            }
-        })
-    }
-
-    fn from_groups(rows: usize, groups: usize, read: impl Fn(usize, usize, &mut [f32; GROUP]) + Sync) -> Self {
-        let mut out = Self::zeros(rows, groups);
-        let (tile, slots) = (out.tile, (out.tile * groups).max(1));
-        let tiles: Vec<TileMut<'_>> = (out.integers.chunks_mut(slots * GROUP))
+        let mut out = Self::zeros(x.len() / inputs, inputs / GROUP);
+        let (tile, slots) = (out.tile, (out.tile * out.groups).max(1));
+        let tiles: Vec<(TileMut<'_>, &[f32])> = (out.integers.chunks_mut(slots * GROUP))
             .zip(out.scales.chunks_mut(slots))
             .zip(out.sums.chunks_mut(slots))
             .zip(out.weighted_sums.chunks_mut(slots))
-            .enumerate()
-            .map(|(t, (((integers, scales), sums), weighted_sums))| {
-                let first = t * tile;
-                TileMut { first, integers, scales, sums, weighted_sums }
-            })
+            .map(|(((integers, scales), sums), weighted_sums)| TileMut { tile, integers, scales, sums, weighted_sums })
+            .zip(x.chunks(tile * inputs))
             .collect();
-        let fill = |mut part: TileMut<'_>| {
-            let used = tile.min(rows - part.first);
-            (0..groups).for_each(|g| (0..used).for_each(|row| part.quantize(row, g, g * tile + row, &read)));
+        let fill = |(mut part, rows): (TileMut<'_>, &[f32])| {
+            vectorized(
+                #[inline(always)]
+                || rows.chunks_exact(inputs).enumerate().for_each(|(row, values)| part.quantize(row, values)),
+            )
         };
         // One tile is quantised sooner than a second thread wakes.
         if tiles.len() <= 1 {
@@ -173,21 +157,27 @@ impl Activations {
 }
 
 /// Scale, and sum of the integers.
-fn quantize_group(values: &[f32; GROUP], integers: &mut [i8]) -> (f32, i32) {
-    crate::layers::kernels::vectorized(
-        #[inline(always)]
-        || {
-            let largest = values.iter().fold(0f32, |m, v| m.max(v.abs()));
-            let scale = largest / 127.0;
-            // What is smaller counts as zero: its inverse would overflow.
-            let inverse = if largest > 1e-30 { 127.0 / largest } else { 0.0 };
-            let mut sum = 0i32;
-            for (q, v) in integers.iter_mut().zip(values) {
-                let rounded = nearest(v * inverse);
-                *q = rounded as i8;
-                sum += rounded as i32;
-            }
-            (scale, sum)
-        },
-    )
+#[inline(always)]
+fn quantize_group(values: &[f32; GROUP], integers: &mut [i8; GROUP]) -> (f32, i32) {
+    // Adding 1.5 * 2^23 leaves no room for a fraction: the nearest integer is what the low bits gain.
+    const SHIFT: f32 = 12_582_912.0;
+    let mut largest = [0f32; LANES];
+    for half in values.as_chunks::<LANES>().0 {
+        for (largest, value) in largest.iter_mut().zip(half) {
+            let size = value.abs();
+            *largest = if size > *largest { size } else { *largest };
+        }
+    }
+    let largest = fold(largest, |a, b| if b > a { b } else { a });
+    // What is smaller counts as zero: its inverse would overflow.
+    let inverse = if largest > 1e-30 { 127.0 / largest } else { 0.0 };
+    let mut sums = [0i32; LANES];
+    for (half, values) in integers.as_chunks_mut::<LANES>().0.iter_mut().zip(values.as_chunks::<LANES>().0) {
+        for lane in 0..LANES {
+            let integer = (values[lane] * inverse + SHIFT).to_bits().wrapping_sub(SHIFT.to_bits()) as i32;
+            half[lane] = integer as i8;
+            sums[lane] = sums[lane].wrapping_add(integer); // what is not finite gives anything
+        }
+    }
+    (largest / 127.0, fold(sums, i32::wrapping_add))
 }

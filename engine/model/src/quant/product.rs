@@ -3,89 +3,168 @@
 //! A piece of work is some panels of one matrix times all rows that need it. The pieces of all experts make one list, so
 //! that an expert with few tokens keeps no thread waiting.
 
+#![expect(unsafe_code, reason = "threads write columns of one result side by side; each use says why they do not meet")]
+
 use std::borrow::Cow;
+use std::ops::Range;
 
 use rayon::prelude::*;
 
-use super::activations::Activations;
+use super::PANEL;
+use super::activations::{Activations, TILE};
 use super::kernel::Kernel;
 use super::pack::Packed;
-use super::{GROUP, PANEL};
+use crate::layers::FEW_ROWS;
 use crate::layers::kernels::{add_scaled, silu, vectorized};
 
 /// Multiplications that one thread does before another can have helped.
 const SERIAL: usize = 300_000;
+/// Pieces of work for each thread: the last to finish keeps the others waiting for one piece at most.
+const PIECES: usize = 8;
 
-/// One matrix times some rows; `gated` is a second matrix of the same shape: then the result is
-/// `silu(weights x) .* (gated x)`.
+/// What becomes of the values of a product.
+#[derive(Clone, Copy, Debug)]
+enum Then<'a> {
+    /// Nothing.
+    Keep,
+    /// `silu(weights x)`.
+    Silu,
+    /// `silu(weights x) .* (gated x)`, the second matrix being of the same shape.
+    Gate(&'a Packed),
+}
+
+/// A result `[T, N]` in the making. Threads write it side by side, each the columns of its own panels, and nobody reads
+/// before all are done.
+#[derive(Clone, Copy)]
+struct Rows {
+    start: *mut f32,
+    columns: usize,
+}
+
+// SAFETY: a plain address; what is done with it is argued where it is done.
+unsafe impl Send for Rows {}
+// SAFETY: as above.
+unsafe impl Sync for Rows {}
+
+impl Rows {
+    /// Writes the columns of one panel into rows `first..`: `values` is `[rows, PANEL]`.
+    ///
+    /// # Safety
+    /// The rows lie in the allocation, the panel has columns in it, and no other thread writes this panel.
+    unsafe fn write(self, first: usize, panel: usize, values: &[f32]) {
+        let width = PANEL.min(self.columns - panel * PANEL);
+        for (row, values) in values.as_chunks::<PANEL>().0.iter().enumerate() {
+            // SAFETY: the caller promises that the row is there; `width` columns are left of it from the panel's first on.
+            unsafe {
+                let to = self.start.add((first + row) * self.columns + panel * PANEL);
+                if width == PANEL {
+                    to.cast::<[f32; PANEL]>().write(*values);
+                } else {
+                    to.copy_from_nonoverlapping(values.as_ptr(), width);
+                }
+            }
+        }
+    }
+}
+
+/// One matrix times some rows.
 struct Job<'a> {
     x: &'a Activations,
     weights: &'a Packed,
-    gated: Option<&'a Packed>,
-    /// `[panels, T, PANEL]`.
-    out: &'a mut [f32],
+    then: Then<'a>,
+    /// As many rows as `x` has, as many columns as `weights` has outputs.
+    out: Rows,
 }
 
 /// Some panels of a job.
 struct Piece<'a> {
-    x: &'a Activations,
-    weights: &'a Packed,
-    gated: Option<&'a Packed>,
-    first: usize,
-    out: &'a mut [f32],
+    job: &'a Job<'a>,
+    panels: Range<usize>,
 }
 
-impl<'a> Job<'a> {
+impl Job<'_> {
     fn work(&self) -> usize {
-        let matrices = 1 + usize::from(self.gated.is_some());
+        let matrices = 1 + usize::from(matches!(self.then, Then::Gate(_)));
         self.x.rows() * self.weights.outputs() * self.weights.inputs() * matrices
     }
 
-    fn pieces(self, panels: usize) -> impl Iterator<Item = Piece<'a>> {
-        let Job { x, weights, gated, out } = self;
-        let pieces = out.chunks_mut((panels * x.rows() * PANEL).max(1)).enumerate();
-        pieces.map(move |(i, out)| Piece { x, weights, gated, first: i * panels, out })
+    fn pieces(&self, panels: usize) -> impl Iterator<Item = Piece<'_>> {
+        let all = self.weights.panels();
+        (0..all).step_by(panels).map(move |first| Piece { job: self, panels: first..all.min(first + panels) })
     }
 }
 
 impl Piece<'_> {
-    fn run(self, kernel: Kernel) {
-        let rows = self.x.rows();
-        let mut gate = Vec::new();
-        let mut from = 0;
-        for tile in self.x.tiles() {
-            for (i, out) in self.out.chunks_exact_mut(rows * PANEL).enumerate() {
-                let out = &mut out[from * PANEL..(from + tile.rows) * PANEL];
-                let index = self.first + i;
-                kernel.panel(self.weights.bits(), self.weights.panel(index), tile, out);
-                let Some(gated) = self.gated else { continue };
-                gate.clear();
-                gate.resize(out.len(), 0f32);
-                kernel.panel(gated.bits(), gated.panel(index), tile, &mut gate);
-                vectorized(
-                    #[inline(always)]
-                    || out.iter_mut().zip(&gate).for_each(|(o, g)| *o = silu(*o) * g),
-                );
+    /// # Safety
+    /// The job's result has room for all its rows, and no two pieces that run have a panel in common.
+    unsafe fn run(self, kernel: Kernel) {
+        let Job { x, weights, then, out } = self.job;
+        let mut first = 0;
+        let mut room = [0f32; 2 * TILE * PANEL];
+        let (sums, gate) = room.split_at_mut(TILE * PANEL);
+        for tile in x.tiles() {
+            let (sums, gate) = (&mut sums[..tile.rows * PANEL], &mut gate[..tile.rows * PANEL]);
+            for panel in self.panels.clone() {
+                sums.fill(0.0);
+                kernel.panel(weights.bits(), weights.panel(panel), tile, sums);
+                match then {
+                    Then::Keep => {}
+                    Then::Silu => vectorized(
+                        #[inline(always)]
+                        || sums.iter_mut().for_each(|s| *s = silu(*s)),
+                    ),
+                    Then::Gate(gated) => {
+                        gate.fill(0.0);
+                        kernel.panel(gated.bits(), gated.panel(panel), tile, gate);
+                        vectorized(
+                            #[inline(always)]
+                            || sums.iter_mut().zip(gate.iter()).for_each(|(s, g)| *s = silu(*s) * g),
+                        );
+                    }
+                }
+                // SAFETY: promised by the caller; `first` counts the rows of the tiles before.
+                unsafe { out.write(first, panel, sums) };
             }
-            from += tile.rows;
+            first += tile.rows;
         }
     }
 }
 
-fn run(jobs: Vec<Job<'_>>) {
+/// Runs jobs over all threads.
+///
+/// # Safety
+/// The jobs' results have room for all their rows and share nothing.
+unsafe fn run(jobs: &[Job<'_>]) {
     let kernel = Kernel::best();
     let work: usize = jobs.iter().map(Job::work).sum();
     if work <= SERIAL {
         for job in jobs {
-            let all = job.weights.panels();
-            job.pieces(all).for_each(|piece| piece.run(kernel));
+            // SAFETY: promised by the caller; there is one piece.
+            job.pieces(job.weights.panels().max(1)).for_each(|piece| unsafe { piece.run(kernel) });
         }
         return;
     }
     let panels: usize = jobs.iter().map(|job| job.weights.panels()).sum();
-    let each = panels.div_ceil(rayon::current_num_threads() * 4).max(1);
-    let pieces: Vec<Piece<'_>> = jobs.into_iter().flat_map(|job| job.pieces(each)).collect();
-    pieces.into_par_iter().for_each(|piece| piece.run(kernel));
+    let each = panels.div_ceil(rayon::current_num_threads() * PIECES).max(1);
+    let pieces: Vec<Piece<'_>> = jobs.iter().flat_map(|job| job.pieces(each)).collect();
+    // SAFETY: promised by the caller; the pieces of a job part its panels among them.
+    pieces.into_par_iter().for_each(|piece| unsafe { piece.run(kernel) });
+}
+
+/// `count` values that jobs write; `jobs` is given the address of the first.
+///
+/// # Safety
+/// Together the jobs write every value and share none.
+unsafe fn made_by<'a>(count: usize, jobs: impl FnOnce(*mut f32) -> Vec<Job<'a>>) -> Vec<f32> {
+    let mut out = Vec::with_capacity(count);
+    let jobs = jobs(out.as_mut_ptr());
+    // SAFETY: there is room for what the jobs write, and they share nothing, as the caller promises. Every panel of every
+    // row has been written once they are done, so all values are there.
+    unsafe {
+        run(&jobs);
+        out.set_len(count);
+    }
+    out
 }
 
 /// `x W^T`: `[T, K]` and `[N, K]` to `[T, N]`.
@@ -94,10 +173,22 @@ fn run(jobs: Vec<Job<'_>>) {
 /// The two differ in K; [`crate::layers::Linear`] refuses that with an error.
 #[must_use]
 pub fn multiply(x: &Activations, weights: &Packed) -> Vec<f32> {
-    let rows = x.rows();
-    let mut panels = vec![0f32; weights.panels() * rows * PANEL];
-    run(vec![Job { x, weights, gated: None, out: &mut panels }]);
-    to_rows(&panels, rows, weights.outputs())
+    alone(x, weights, Then::Keep)
+}
+
+/// `silu(x W^T)`: [`multiply`] with the activation of each value while it is at hand.
+///
+/// # Panics
+/// As [`multiply`].
+#[must_use]
+pub fn multiply_silu(x: &Activations, weights: &Packed) -> Vec<f32> {
+    alone(x, weights, Then::Silu)
+}
+
+fn alone(x: &Activations, weights: &Packed, then: Then<'_>) -> Vec<f32> {
+    let columns = weights.outputs();
+    // SAFETY: one job, and its rows are those of `x`.
+    unsafe { made_by(x.rows() * columns, |start| vec![Job { x, weights, then, out: Rows { start, columns } }]) }
 }
 
 /// The same from widened weights in plain loops: the twin [`multiply`] is held to.
@@ -107,22 +198,6 @@ pub fn multiply_naive(x: &Activations, weights: &Packed) -> Vec<f32> {
     let rows = (0..x.rows()).map(|t| x.row(t));
     let dot = |x: &[f32], w: &[f32]| x.iter().zip(w).map(|(x, w)| f64::from(*x) * f64::from(*w)).sum::<f64>() as f32;
     rows.flat_map(|x| wide.iter().map(|w| dot(&x, w)).collect::<Vec<_>>()).collect()
-}
-
-/// `[panels, T, PANEL]` to `[T, N]`.
-fn to_rows(panels: &[f32], rows: usize, outputs: usize) -> Vec<f32> {
-    if rows == 1 {
-        return panels[..outputs].to_vec();
-    }
-    let mut out = vec![0f32; rows * outputs];
-    let write = |(t, out): (usize, &mut [f32])| {
-        for (panel, out) in out.chunks_mut(PANEL).enumerate() {
-            let at = (panel * rows + t) * PANEL;
-            out.copy_from_slice(&panels[at..at + out.len()]);
-        }
-    };
-    out.par_chunks_mut(outputs).with_min_len(16).enumerate().for_each(write);
-    out
 }
 
 /// One expert in quantised form: `down( silu(gate x) .* up x )`.
@@ -165,51 +240,76 @@ type Used<'a> = (&'a Expert, &'a Chosen);
 #[must_use]
 pub fn experts(x: &Activations, experts: &[&Expert], chosen: &[Chosen]) -> Vec<f32> {
     let used: Vec<Used<'_>> = experts.iter().copied().zip(chosen).filter(|(_, c)| !c.is_empty()).collect();
-    let gather = |rows: &[(usize, f32)]| {
-        let all = rows.len() == x.rows() && rows.iter().enumerate().all(|(i, (t, _))| i == *t);
-        if all { Cow::Borrowed(x) } else { Cow::Owned(x.gather(&rows.iter().map(|(t, _)| *t).collect::<Vec<_>>())) }
-    };
-    let inputs: Vec<Cow<'_, Activations>> = used.iter().map(|(_, rows)| gather(rows)).collect();
-    let sizes = |of: fn(&Expert) -> &Packed| -> Vec<Vec<f32>> {
-        used.iter().map(|(e, rows)| vec![0f32; of(e).panels() * rows.len() * PANEL]).collect()
-    };
-    let mut hidden = sizes(|e| &e.gate);
-    let jobs = used.iter().zip(&inputs).zip(&mut hidden);
-    run(jobs.map(|(((e, _), x), out)| Job { x, weights: &e.gate, gated: Some(&e.up), out }).collect());
-    let inner: Vec<Activations> = (used.iter().zip(&hidden))
-        .map(|((e, rows), hidden)| Activations::from_panels(hidden, rows.len(), e.gate.outputs()))
-        .collect();
-    let mut outputs = sizes(|e| &e.down);
-    let jobs = used.iter().zip(&inner).zip(&mut outputs);
-    run(jobs.map(|(((e, _), x), out)| Job { x, weights: &e.down, gated: None, out }).collect());
+    let alone = x.rows() <= FEW_ROWS; // little work: sooner done than handed over
+    let inputs: Vec<Cow<'_, Activations>> = over(&used, alone, |(_, chosen)| gather(x, chosen));
+    let hidden = together(&used, &inputs, |expert| (&expert.gate, Then::Gate(&expert.up)));
+    let parts: Vec<(&Expert, &[f32])> = split(&used, &hidden, |expert| expert.gate.outputs());
+    let inner = over(&parts, alone, |(expert, part)| Cow::Owned(Activations::quantize(part, expert.gate.outputs())));
+    let outputs = together(&used, &inner, |expert| (&expert.down, Then::Keep));
     combine(x, &used, &outputs)
 }
 
-fn combine(x: &Activations, used: &[Used<'_>], outputs: &[Vec<f32>]) -> Vec<f32> {
+/// `make` of each item, over all threads unless `alone`.
+fn over<T: Sync, R: Send>(items: &[T], alone: bool, make: impl Fn(&T) -> R + Send + Sync) -> Vec<R> {
+    if alone { items.iter().map(make).collect() } else { items.par_iter().map(make).collect() }
+}
+
+/// The rows of some tokens.
+fn gather<'a>(x: &'a Activations, chosen: &Chosen) -> Cow<'a, Activations> {
+    let all = chosen.len() == x.rows() && chosen.iter().enumerate().all(|(row, (t, _))| row == *t);
+    if all { Cow::Borrowed(x) } else { Cow::Owned(x.gather(&chosen.iter().map(|(t, _)| *t).collect::<Vec<_>>())) }
+}
+
+/// One product of every expert, `[tokens of it, N]` each, one behind the other.
+fn together<'a>(
+    used: &'a [Used<'a>],
+    inputs: &'a [Cow<'_, Activations>],
+    product: impl Fn(&'a Expert) -> (&'a Packed, Then<'a>),
+) -> Vec<f32> {
+    let columns = |expert: &'a Expert| product(expert).0.outputs();
+    let count = used.iter().map(|(expert, chosen)| chosen.len() * columns(expert)).sum();
+    let jobs = |start: *mut f32| {
+        let mut before = 0;
+        let job = |((expert, chosen), x): (&'a Used<'a>, &'a Cow<'_, Activations>)| {
+            let ((weights, then), columns) = (product(expert), columns(expert));
+            // Not read or written here, and never past what all experts take together.
+            let out = Rows { start: start.wrapping_add(before), columns };
+            before += chosen.len() * columns;
+            Job { x, weights, then, out }
+        };
+        used.iter().zip(inputs).map(job).collect()
+    };
+    // SAFETY: each expert has the rows of its own tokens, right behind those of the one before.
+    unsafe { made_by(count, jobs) }
+}
+
+/// What [`together`] made, expert by expert.
+fn split<'a>(used: &[Used<'a>], values: &'a [f32], columns: impl Fn(&Expert) -> usize) -> Vec<(&'a Expert, &'a [f32])> {
+    let mut rest = values;
+    let part = |(expert, chosen): &Used<'a>| {
+        let (part, behind) = rest.split_at(chosen.len() * columns(expert));
+        rest = behind;
+        (*expert, part)
+    };
+    used.iter().map(part).collect()
+}
+
+/// Adds up each token's rows of `outputs`, which are `[tokens of an expert, C]`, one expert behind the other.
+fn combine(x: &Activations, used: &[Used<'_>], outputs: &[f32]) -> Vec<f32> {
     let width = x.inputs();
-    // For each token: which of the used experts, its row there, and the weight, in the order of the experts.
-    let mut parts: Vec<Vec<(usize, usize, f32)>> = vec![Vec::new(); x.rows()];
-    for (e, (_, rows)) in used.iter().enumerate() {
-        for (row, (t, weight)) in rows.iter().enumerate() {
-            parts[*t].push((e, row, *weight));
-        }
+    // For each token its rows and their weights, in the order of the experts.
+    let mut parts: Vec<Vec<(usize, f32)>> = vec![Vec::with_capacity(2); x.rows()];
+    for (row, (t, weight)) in used.iter().flat_map(|(_, chosen)| chosen.iter()).enumerate() {
+        parts[*t].push((row, *weight));
     }
     let mut out = vec![0f32; x.rows() * width];
-    let add = |(out, parts): (&mut [f32], &Vec<(usize, usize, f32)>)| {
-        for (e, row, weight) in parts {
-            let rows = used[*e].1.len();
-            for (panel, out) in out.chunks_mut(PANEL).enumerate() {
-                let at = (panel * rows + row) * PANEL;
-                add_scaled(out, *weight, &outputs[*e][at..at + out.len()]);
-            }
-        }
-    };
-    out.par_chunks_mut(width).zip(&parts).with_min_len(16).for_each(|piece| {
+    let add = |(out, parts): (&mut [f32], &Vec<(usize, f32)>)| {
         vectorized(
             #[inline(always)]
-            || add(piece),
+            || parts.iter().for_each(|(row, weight)| add_scaled(out, *weight, &outputs[row * width..][..width])),
         )
-    });
+    };
+    out.par_chunks_mut(width).zip(&parts).with_min_len(16).for_each(add);
     out
 }
 
@@ -232,5 +332,3 @@ pub fn experts_naive(x: &Activations, experts: &[&Expert], chosen: &[Chosen]) ->
     }
     out
 }
-
-const _: () = assert!(GROUP.is_multiple_of(PANEL), "a group is made of whole panels");

@@ -31,6 +31,7 @@ pub(super) unsafe fn panel(bits: Bits, panel: &[u8], tile: Tile<'_>, out: &mut [
         // SAFETY: `block` is one block: 64 bytes for each step (four bits: for each two), then 32 bytes of scales and,
         // for four bits, 32 of offsets. Rows of the tile have GROUP inputs in every group, `out` PANEL values a row.
         unsafe {
+            prefetch(block, panel.len());
             let weights = match bits {
                 Bits::Four => unpacked(block),
                 Bits::Eight => shifted(block),
@@ -56,6 +57,17 @@ pub(super) unsafe fn panel(bits: Bits, panel: &[u8], tile: Tile<'_>, out: &mut [
                 _mm512_storeu_ps(to, value);
             }
         }
+    }
+}
+
+/// Asks for the bytes `ahead` of a block: the same block of the next panel. The processor's own prefetching stops at each
+/// page, and a panel is three of them.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn prefetch(block: &[u8], ahead: usize) {
+    for line in (0..block.len()).step_by(64) {
+        // Never read, so it need not be there: behind the last panel nothing happens.
+        _mm_prefetch::<_MM_HINT_T1>(block.as_ptr().wrapping_add(ahead + line).cast());
     }
 }
 
