@@ -225,6 +225,7 @@ impl LightningAttention {
             let attend = if tokens <= FEW_TOKENS { step } else { chunked };
             attend(fused, Decay::Fixed(&self.decay), state.values_mut())
         })?;
+        drop(fused); // as wide as all that follows
         let normed = self.norm.forward(&Tensor::from_vec(attended, (tokens, heads * self.dim), x.device())?)?;
         multiply_activated(&gate, &normed, sigmoid)?;
         self.out_proj.forward(&gate)
