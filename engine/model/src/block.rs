@@ -44,12 +44,14 @@ impl Block {
         let attended = self.attention.forward(&x, rotations, state)?;
         let residual = if self.postnorm { &x } else { hidden };
         let middle = mix(residual, attended, self.attention_mixing.alpha, self.attention_mixing.beta)?;
+        drop(x);
         let y = self.post_attention_norm.forward(&middle)?;
         if let Some(logits) = router_logits {
             *logits = self.moe.router_logits(&y)?;
         }
+        // What is not needed any more makes room for the experts, which take the most.
+        let residual = if self.postnorm { y.clone() } else { middle };
         let routed = self.moe.forward(&y)?;
-        let residual = if self.postnorm { &y } else { &middle };
-        mix(residual, routed, self.mlp_mixing.alpha, self.mlp_mixing.beta)
+        mix(&residual, routed, self.mlp_mixing.alpha, self.mlp_mixing.beta)
     }
 }

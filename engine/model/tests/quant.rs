@@ -1,7 +1,8 @@
 //! Quantised products against their twins, on every kernel of this processor, at awkward sizes.
 
 use lectern_model::quant::{
-    Activations, Bits, Expert, Kernel, Packed, Scheme, experts, experts_naive, multiply, multiply_naive,
+    Activation, Activations, Bits, Expert, Kernel, Packed, Scheme, experts, experts_naive, multiply, multiply_all,
+    multiply_naive,
 };
 use proptest::prelude::*;
 
@@ -57,6 +58,25 @@ proptest! {
         let together = multiply(&x, &packed);
         for (t, row) in together.chunks_exact(outputs).enumerate() {
             prop_assert_eq!(&multiply(&x.gather(&[t]), &packed), row);
+        }
+    }
+
+    /// Threads share the results of several maps; each is what it is by itself, and its activation that of its values.
+    #[test]
+    fn maps_made_together_are_those_made_alone(
+        rows in 1usize..140, outputs in proptest::collection::vec(1usize..70, 1..4), groups in 1usize..9,
+        seed in any::<u64>(), silu: bool,
+    ) {
+        let inputs = groups * 32;
+        let pack = |(i, n): (usize, &usize)| Packed::quantize(&values(n * inputs, seed ^ i as u64), inputs, SCHEMES[i]);
+        let packed: Vec<Packed> = outputs.iter().enumerate().map(pack).collect();
+        let x = Activations::quantize(&values(rows * inputs, seed ^ 9), inputs);
+        let activation = if silu { Activation::Silu } else { Activation::Identity };
+        let maps: Vec<_> = packed.iter().map(|p| (p, activation)).collect();
+        for (together, alone) in multiply_all(&x, &maps).iter().zip(&packed) {
+            let alone = multiply(&x, alone);
+            let exact: Vec<f32> = if silu { alone.iter().map(|v| v / (1.0 + (-v).exp())).collect() } else { alone };
+            close(together, &exact);
         }
     }
 

@@ -254,6 +254,7 @@ pub fn experts(x: &Activations, experts: &[&Expert], chosen: &[Chosen]) -> Vec<f
     let hidden = together(&used, &inputs, |expert| (&expert.gate, Then::Gate(&expert.up)));
     let parts: Vec<(&Expert, &[f32])> = split(&used, &hidden, |expert| expert.gate.outputs());
     let inner = over(&parts, alone, |(expert, part)| Cow::Owned(Activations::quantize(part, expert.gate.outputs())));
+    drop((hidden, inputs)); // as large as what follows
     let outputs = together(&used, &inner, |expert| (&expert.down, Then::Activate(Activation::Identity)));
     combine(x, &used, &outputs)
 }

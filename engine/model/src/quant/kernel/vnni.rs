@@ -26,6 +26,10 @@ pub(super) fn available() -> bool {
 /// The processor has AVX-512 F, BW and VNNI; the sizes are those that `Kernel::panel` checks.
 #[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
 pub(super) unsafe fn panel(bits: Bits, panel: &[u8], tile: Tile<'_>, out: &mut [f32]) {
+    if tile.rows == 1 {
+        // SAFETY: as promised by the caller.
+        return unsafe { single(bits, panel, tile, out) };
+    }
     let integers = bits.integers();
     for (g, block) in panel.chunks_exact(bits.block()).enumerate() {
         // SAFETY: `block` is one block: 64 bytes for each step (four bits: for each two), then 32 bytes of scales and,
@@ -57,6 +61,52 @@ pub(super) unsafe fn panel(bits: Bits, panel: &[u8], tile: Tile<'_>, out: &mut [
                 _mm512_storeu_ps(to, value);
             }
         }
+    }
+}
+
+/// [`panel`] for a single row: nothing is unpacked for another row, and the result stays in a register.
+///
+/// # Safety
+/// See [`panel`]; the tile has one row.
+#[target_feature(enable = "avx512f,avx512bw,avx512vnni")]
+unsafe fn single(bits: Bits, panel: &[u8], tile: Tile<'_>, out: &mut [f32]) {
+    let (low, sign) = (_mm512_set1_epi8(15), _mm512_set1_epi8(-128));
+    let integers = bits.integers();
+    // SAFETY: as in `panel`.
+    unsafe {
+        let mut value = _mm512_loadu_ps(out.as_ptr());
+        for (g, block) in panel.chunks_exact(bits.block()).enumerate() {
+            prefetch(block, panel.len());
+            let slot = g * tile.stride;
+            let x = tile.integers.as_ptr().add(slot * GROUP);
+            let step = |step: usize| _mm512_loadu_si512(block.as_ptr().add(step * STEP).cast());
+            let (mut even, mut odd) = (_mm512_setzero_si512(), _mm512_setzero_si512());
+            match bits {
+                Bits::Four => {
+                    for s in 0..STEPS / 2 {
+                        let both = step(s);
+                        even = _mm512_dpbusd_epi32(even, _mm512_and_si512(both, low), inputs(x, s));
+                        let upper = _mm512_and_si512(_mm512_srli_epi16::<4>(both), low);
+                        odd = _mm512_dpbusd_epi32(odd, upper, inputs(x, s + STEPS / 2));
+                    }
+                }
+                Bits::Eight => {
+                    even = _mm512_set1_epi32(-128 * *tile.sums.get_unchecked(slot));
+                    for s in (0..STEPS).step_by(2) {
+                        even = _mm512_dpbusd_epi32(even, _mm512_xor_si512(step(s), sign), inputs(x, s));
+                        odd = _mm512_dpbusd_epi32(odd, _mm512_xor_si512(step(s + 1), sign), inputs(x, s + 1));
+                    }
+                }
+            }
+            let dots = _mm512_cvtepi32_ps(_mm512_add_epi32(even, odd));
+            let scale = _mm512_mul_ps(factors(block, integers), _mm512_set1_ps(*tile.scales.get_unchecked(slot)));
+            value = _mm512_fmadd_ps(dots, scale, value);
+            if bits == Bits::Four {
+                let sum = _mm512_set1_ps(*tile.weighted_sums.get_unchecked(slot));
+                value = _mm512_fnmadd_ps(factors(block, integers + PANEL * 2), sum, value);
+            }
+        }
+        _mm512_storeu_ps(out.as_mut_ptr(), value);
     }
 }
 
