@@ -11,7 +11,7 @@ use rayon::prelude::*;
 
 pub(crate) use beside::Beside;
 
-use crate::quant::{Activations, Expert, Packed, experts, multiply, multiply_silu};
+use crate::quant::{Activation, Activations, Expert, Packed, experts, multiply_all};
 
 /// Rows up to which reading each weight once beats a blocked matrix product. Up to here each row is computed as it is by
 /// itself; speculation depends on it.
@@ -116,62 +116,68 @@ impl Linear {
     /// # Errors
     /// `x` has another shape.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        self.forward_sharing(x, &mut None)
-    }
-
-    /// [`Linear::forward`] for one of several maps of the same `x`: `rounded` is `x` in eight bits once a quantised map
-    /// has asked for it.
-    ///
-    /// # Errors
-    /// `x` has another shape.
-    pub fn forward_sharing(&self, x: &Tensor, rounded: &mut Option<Activations>) -> Result<Tensor> {
-        let out = self.forward_bare(x, rounded, multiply)?;
-        if let Some(beside) = &self.beside {
-            // Of `x` itself, not of what is rounded: it weighs little and was trained so.
-            beside.add(x, &out)?;
-        }
+        let [out] = Linear::forward_all([(self, Activation::Identity)], x)?;
         Ok(out)
     }
 
-    /// `silu` of what [`Linear::forward_sharing`] gives, made while each value is at hand where that is possible.
+    /// What several maps make of the same `x`, each with an activation: `x` is rounded once for all that are quantised,
+    /// and threads meet once.
     ///
     /// # Errors
     /// `x` has another shape.
-    pub fn forward_silu(&self, x: &Tensor, rounded: &mut Option<Activations>) -> Result<Tensor> {
-        if self.as_packed().is_some() {
-            return self.forward_bare(x, rounded, multiply_silu);
-        }
-        let out = self.forward_sharing(x, rounded)?;
-        modify(&out, |values| kernels::map(values, kernels::silu))?;
-        Ok(out)
-    }
-
-    /// Without what stands beside it; `product` is what becomes of a packed weight.
-    fn forward_bare(
-        &self,
-        x: &Tensor,
-        rounded: &mut Option<Activations>,
-        product: impl Fn(&Activations, &Packed) -> Vec<f32>,
-    ) -> Result<Tensor> {
+    pub fn forward_all<const M: usize>(maps: [(&Linear, Activation); M], x: &Tensor) -> Result<[Tensor; M]> {
         let (rows, inner) = x.dims2()?;
-        if inner != self.inner {
-            candle_core::bail!("a linear map of {} inputs was given {inner}", self.inner);
+        if let Some((map, _)) = maps.iter().find(|(map, _)| map.inner != inner) {
+            candle_core::bail!("a linear map of {} inputs was given {inner}", map.inner);
         }
-        let out = match &self.weight {
-            Weight::Dense { turned, .. } if rows > FEW_ROWS => return x.matmul(turned),
-            Weight::Dense { weight, .. } => {
-                let mut out = vec![0f32; rows * self.columns];
-                with_values(x, |x| with_values(weight, |weight| kernels::few_rows(x, weight, inner, &mut out)))??;
-                out
+        let packed: Vec<(&Packed, Activation)> = maps.iter().filter_map(|(map, a)| map.at_once(*a)).collect();
+        let mut made = if packed.is_empty() {
+            Vec::new()
+        } else {
+            with_values(x, |x| multiply_all(&Activations::quantize(x, inner), &packed))?
+        }
+        .into_iter();
+        let mut out = Vec::with_capacity(M);
+        for (map, activation) in maps {
+            let product = match &map.weight {
+                Weight::Dense { weight, turned } => map.dense(x, weight, turned)?,
+                Weight::Packed(_) => {
+                    let made = made.next().unwrap_or_default(); // one for each packed map
+                    Tensor::from_vec(made, (rows, map.columns), x.device())?
+                }
+            };
+            if let Some(beside) = &map.beside {
+                // Of `x` itself, not of what is rounded: it weighs little and was trained so.
+                beside.add(x, &product)?;
             }
-            Weight::Packed(weight) => {
-                let x = match rounded.take() {
-                    Some(known) => known,
-                    None => with_values(x, |x| Activations::quantize(x, inner))?,
-                };
-                product(rounded.insert(x), weight)
+            let is_activated = matches!(map.at_once(activation), Some((_, made)) if made == activation);
+            if activation == Activation::Silu && !is_activated {
+                modify(&product, |values| kernels::map(values, kernels::silu))?;
             }
-        };
+            out.push(product);
+        }
+        match out.try_into() {
+            Ok(out) => Ok(out),
+            Err(_) => candle_core::bail!("{M} maps made another number of results"),
+        }
+    }
+
+    /// The weight, where it is quantised, and which activation its product can make: none where something is added first.
+    fn at_once(&self, activation: Activation) -> Option<(&Packed, Activation)> {
+        match &self.weight {
+            Weight::Packed(weight) if self.beside.is_some() => Some((weight, Activation::Identity)),
+            Weight::Packed(weight) => Some((weight, activation)),
+            Weight::Dense { .. } => None,
+        }
+    }
+
+    fn dense(&self, x: &Tensor, weight: &Tensor, turned: &Tensor) -> Result<Tensor> {
+        let (rows, inner) = x.dims2()?;
+        if rows > FEW_ROWS {
+            return x.matmul(turned);
+        }
+        let mut out = vec![0f32; rows * self.columns];
+        with_values(x, |x| with_values(weight, |weight| kernels::few_rows(x, weight, inner, &mut out)))??;
         Tensor::from_vec(out, (rows, self.columns), x.device())
     }
 }

@@ -17,7 +17,7 @@ mod product;
 pub use activations::Activations;
 pub use kernel::Kernel;
 pub use pack::{Bits, Packed, Scheme, UnknownScheme};
-pub use product::{Chosen, Expert, experts, experts_naive, multiply, multiply_naive, multiply_silu};
+pub use product::{Activation, Chosen, Expert, experts, experts_naive, multiply, multiply_all, multiply_naive};
 
 /// Inputs that share a scale.
 pub const GROUP: usize = 32;

@@ -12,6 +12,7 @@ use rayon::prelude::*;
 use crate::layers::kernels::{sigmoid, vectorized};
 use crate::layers::strips::{Fill, Sizes, View, product};
 use crate::layers::{FEW_ROWS, Linear, RmsNorm, multiply_activated, with_values};
+use crate::quant::Activation;
 use crate::state::LinearState;
 use decay::Fading;
 pub use decay::{Decay, FixedDecay, TokenDecay, layer_factor, slopes};
@@ -216,16 +217,16 @@ impl LightningAttention {
     /// The numeric library refused.
     pub fn forward(&self, x: &Tensor, state: &mut LinearState) -> Result<Tensor> {
         let heads = self.decay.heads();
-        let mut rounded = None;
-        let fused = self.qkv_proj.forward_silu(x, &mut rounded)?;
+        let maps = [(&self.qkv_proj, Activation::Silu), (&self.output_gate, Activation::Identity)];
+        let [fused, gate] = Linear::forward_all(maps, x)?;
         let tokens = fused.dim(0)?;
         let attended = with_values(&fused, |values| {
             let fused = Fused::new(values, heads, self.dim);
             let attend = if tokens <= FEW_TOKENS { step } else { chunked };
             attend(fused, Decay::Fixed(&self.decay), state.values_mut())
         })?;
+        drop(fused); // as wide as all that follows
         let normed = self.norm.forward(&Tensor::from_vec(attended, (tokens, heads * self.dim), x.device())?)?;
-        let gate = self.output_gate.forward_sharing(x, &mut rounded)?;
         multiply_activated(&gate, &normed, sigmoid)?;
         self.out_proj.forward(&gate)
     }

@@ -5,6 +5,8 @@
 
 #[cfg(target_arch = "x86_64")]
 mod bf16;
+#[cfg(target_arch = "x86_64")]
+mod f16;
 
 use candle_core::{Result, Tensor};
 use rayon::prelude::*;
@@ -12,6 +14,7 @@ use rayon::prelude::*;
 use crate::layers::kernels::{add_scaled, dot, exp, maximum, vectorized};
 use crate::layers::strips::{Fill, STRIP, Sizes, View, product};
 use crate::layers::{FEW_ROWS, Linear, modify, to_values, with_values};
+use crate::quant::Activation;
 use crate::state::{HeadBlock, KV_BLOCK, KvCache, KvPrecision};
 
 /// Query rows (tokens times the heads that share a key) one task handles: its scores against a block stay in the
@@ -200,11 +203,12 @@ pub fn naive(queries: &[f32], cache: &KvCache, heads: Heads) -> Result<Vec<f32>>
 /// The numeric library refused.
 pub fn streaming(queries: &[f32], cache: &KvCache, heads: Heads) -> Result<Vec<f32>> {
     let tokens = queries.len() / (heads.query * heads.dim);
-    let tile = if tokens <= FEW_TOKENS { tokens } else { (ROWS / heads.group()).max(1) };
-    let blocks = cache.len().div_ceil(KV_BLOCK);
-    let span = if tokens <= FEW_TOKENS { SPAN } else { blocks };
     // What a cache in 32 bits promises is not rounded away; few tokens gain nothing.
     let rounded = tokens > FEW_TOKENS && cache.precision() != KvPrecision::F32;
+    let rows = rows_of_a_task(rounded, heads.dim);
+    let tile = if tokens <= FEW_TOKENS { tokens } else { (rows / heads.group()).max(1) };
+    let blocks = cache.len().div_ceil(KV_BLOCK);
+    let span = if tokens <= FEW_TOKENS { SPAN } else { blocks };
     let tasks: Vec<Task> = (0..tokens.div_ceil(tile))
         .rev() // later tiles see more blocks; the longest tasks go first
         .flat_map(|i| (0..heads.key_value).map(move |head| (i * tile, head)))
@@ -229,6 +233,17 @@ pub fn streaming(queries: &[f32], cache: &KvCache, heads: Heads) -> Result<Vec<f
         scatter(&running.finish(), &mut out, task, heads);
     }
     Ok(out)
+}
+
+/// Query rows one task handles when there are many.
+fn rows_of_a_task(rounded: bool, dim: usize) -> usize {
+    #[cfg(target_arch = "x86_64")]
+    if rounded && bf16::available(dim) {
+        return bf16::ROWS_OF_A_TASK;
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = (rounded, dim);
+    ROWS
 }
 
 /// Query tokens `from..to` of the group of one key/value head, against some blocks of the cache.
@@ -319,6 +334,11 @@ impl ExactTile {
         for strip in 0..columns.div_ceil(STRIP) {
             let sizes = Sizes { rows, inner: dim, columns: STRIP };
             let scores = &mut scores[strip * STRIP..];
+            #[cfg(target_arch = "x86_64")]
+            if let Some(keys) = block.key_halves(strip).filter(|_| f16::available()) {
+                f16::product((queries, dim), keys, scores, KV_BLOCK, Fill::Replace);
+                continue;
+            }
             product(left, View::of_rows(&block.key_strip(strip), STRIP), sizes, scores, KV_BLOCK, Fill::Replace);
         }
         vectorized(
@@ -326,6 +346,11 @@ impl ExactTile {
             || running.weigh(scores, columns, seen),
         );
         for strip in 0..dim.div_ceil(STRIP) {
+            #[cfg(target_arch = "x86_64")]
+            if let Some(values) = block.value_halves(strip, columns).filter(|_| f16::available()) {
+                f16::product((scores, KV_BLOCK), values, &mut running.sums[strip * STRIP..], dim, Fill::Add);
+                continue;
+            }
             let (values, width) = block.value_strip(strip, columns);
             let sizes = Sizes { rows, inner: columns, columns: width };
             let (left, right) = (View::of_rows(scores, KV_BLOCK), View::of_rows(&values, width));
@@ -367,10 +392,8 @@ impl SoftmaxAttention {
     /// The numeric library refused.
     pub fn forward(&self, x: &Tensor, rotations: &Rotations, cache: &mut KvCache) -> Result<Tensor> {
         let Heads { query, key_value, dim } = self.heads;
-        let mut rounded = None;
-        let queries = self.q_proj.forward_sharing(x, &mut rounded)?;
-        let keys = self.k_proj.forward_sharing(x, &mut rounded)?;
-        let values = self.v_proj.forward_sharing(x, &mut rounded)?;
+        let maps = [&self.q_proj, &self.k_proj, &self.v_proj].map(|map| (map, Activation::Identity));
+        let [queries, keys, values] = Linear::forward_all(maps, x)?;
         modify(&queries, |q| rotations.apply(q, query, dim, 1.0 / (dim as f32).sqrt()))?;
         modify(&keys, |k| rotations.apply(k, key_value, dim, 1.0))?;
         cache.append(&to_values(&keys)?, &to_values(&values)?);

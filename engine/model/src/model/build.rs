@@ -22,6 +22,9 @@ pub(super) fn inner(
     let (vocab, hidden) = (config.vocab_size, config.hidden_size);
     let table = linear(ledger, "model.embed_tokens.weight", vocab, hidden)?;
     let table_bytes = ledger.bytes();
+    let embedding = Embedding::new(table.clone());
+    // Before the layers: while a tensor is packed, its source is in memory too, and nothing is as large as this one.
+    let head = if config.tie_word_embeddings { table } else { linear(ledger, "lm_head.weight", vocab, hidden)? };
     let blocks = config
         .attention
         .iter()
@@ -29,8 +32,6 @@ pub(super) fn inner(
         .map(|(layer, &kind)| block(&config, layer, kind, ledger))
         .collect::<Result<_, _>>()?;
     let norm = norm(ledger, "model.norm.weight", hidden, config.rms_norm_eps)?;
-    let embedding = Embedding::new(table.clone());
-    let head = if config.tie_word_embeddings { table } else { linear(ledger, "lm_head.weight", vocab, hidden)? };
     let experts = ledger.expert_bytes();
     let unused = experts - experts * config.num_experts_per_tok as u64 / config.num_local_experts as u64;
     // Of a table that is not the head as well, one row is read.

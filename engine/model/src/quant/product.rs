@@ -22,13 +22,19 @@ const SERIAL: usize = 300_000;
 /// Pieces of work for each thread: the last to finish keeps the others waiting for one piece at most.
 const PIECES: usize = 8;
 
+/// What is made of each value of a product while it is at hand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Activation {
+    /// Nothing: `W x`.
+    Identity,
+    /// `silu(W x)`.
+    Silu,
+}
+
 /// What becomes of the values of a product.
 #[derive(Clone, Copy, Debug)]
 enum Then<'a> {
-    /// Nothing.
-    Keep,
-    /// `silu(weights x)`.
-    Silu,
+    Activate(Activation),
     /// `silu(weights x) .* (gated x)`, the second matrix being of the same shape.
     Gate(&'a Packed),
 }
@@ -108,8 +114,8 @@ impl Piece<'_> {
                 sums.fill(0.0);
                 kernel.panel(weights.bits(), weights.panel(panel), tile, sums);
                 match then {
-                    Then::Keep => {}
-                    Then::Silu => vectorized(
+                    Then::Activate(Activation::Identity) => {}
+                    Then::Activate(Activation::Silu) => vectorized(
                         #[inline(always)]
                         || sums.iter_mut().for_each(|s| *s = silu(*s)),
                     ),
@@ -151,18 +157,18 @@ unsafe fn run(jobs: &[Job<'_>]) {
     pieces.into_par_iter().for_each(|piece| unsafe { piece.run(kernel) });
 }
 
-/// `count` values that jobs write; `jobs` is given the address of the first.
+/// Lists of `counts` values that jobs write; `jobs` is given the address of the first of each.
 ///
 /// # Safety
 /// Together the jobs write every value and share none.
-unsafe fn made_by<'a>(count: usize, jobs: impl FnOnce(*mut f32) -> Vec<Job<'a>>) -> Vec<f32> {
-    let mut out = Vec::with_capacity(count);
-    let jobs = jobs(out.as_mut_ptr());
+unsafe fn made_by<'a>(counts: &[usize], jobs: impl FnOnce(&[*mut f32]) -> Vec<Job<'a>>) -> Vec<Vec<f32>> {
+    let mut out: Vec<Vec<f32>> = counts.iter().map(|count| Vec::with_capacity(*count)).collect();
+    let starts: Vec<*mut f32> = out.iter_mut().map(Vec::as_mut_ptr).collect();
     // SAFETY: there is room for what the jobs write, and they share nothing, as the caller promises. Every panel of every
     // row has been written once they are done, so all values are there.
     unsafe {
-        run(&jobs);
-        out.set_len(count);
+        run(&jobs(&starts));
+        out.iter_mut().zip(counts).for_each(|(out, count)| out.set_len(*count));
     }
     out
 }
@@ -173,22 +179,25 @@ unsafe fn made_by<'a>(count: usize, jobs: impl FnOnce(*mut f32) -> Vec<Job<'a>>)
 /// The two differ in K; [`crate::layers::Linear`] refuses that with an error.
 #[must_use]
 pub fn multiply(x: &Activations, weights: &Packed) -> Vec<f32> {
-    alone(x, weights, Then::Keep)
+    multiply_all(x, &[(weights, Activation::Identity)]).pop().unwrap_or_default()
 }
 
-/// `silu(x W^T)`: [`multiply`] with the activation of each value while it is at hand.
+/// [`multiply`] with several matrices at once, so that threads meet once for all of them.
 ///
 /// # Panics
 /// As [`multiply`].
 #[must_use]
-pub fn multiply_silu(x: &Activations, weights: &Packed) -> Vec<f32> {
-    alone(x, weights, Then::Silu)
-}
-
-fn alone(x: &Activations, weights: &Packed, then: Then<'_>) -> Vec<f32> {
-    let columns = weights.outputs();
-    // SAFETY: one job, and its rows are those of `x`.
-    unsafe { made_by(x.rows() * columns, |start| vec![Job { x, weights, then, out: Rows { start, columns } }]) }
+pub fn multiply_all(x: &Activations, maps: &[(&Packed, Activation)]) -> Vec<Vec<f32>> {
+    let counts: Vec<usize> = maps.iter().map(|(weights, _)| x.rows() * weights.outputs()).collect();
+    let jobs = |starts: &[*mut f32]| {
+        let jobs = maps.iter().zip(starts).map(|(&(weights, activation), &start)| {
+            let out = Rows { start, columns: weights.outputs() };
+            Job { x, weights, then: Then::Activate(activation), out }
+        });
+        jobs.collect()
+    };
+    // SAFETY: each job has a list of its own, of the rows of `x`.
+    unsafe { made_by(&counts, jobs) }
 }
 
 /// The same from widened weights in plain loops: the twin [`multiply`] is held to.
@@ -245,7 +254,7 @@ pub fn experts(x: &Activations, experts: &[&Expert], chosen: &[Chosen]) -> Vec<f
     let hidden = together(&used, &inputs, |expert| (&expert.gate, Then::Gate(&expert.up)));
     let parts: Vec<(&Expert, &[f32])> = split(&used, &hidden, |expert| expert.gate.outputs());
     let inner = over(&parts, alone, |(expert, part)| Cow::Owned(Activations::quantize(part, expert.gate.outputs())));
-    let outputs = together(&used, &inner, |expert| (&expert.down, Then::Keep));
+    let outputs = together(&used, &inner, |expert| (&expert.down, Then::Activate(Activation::Identity)));
     combine(x, &used, &outputs)
 }
 
@@ -267,20 +276,20 @@ fn together<'a>(
     product: impl Fn(&'a Expert) -> (&'a Packed, Then<'a>),
 ) -> Vec<f32> {
     let columns = |expert: &'a Expert| product(expert).0.outputs();
-    let count = used.iter().map(|(expert, chosen)| chosen.len() * columns(expert)).sum();
-    let jobs = |start: *mut f32| {
-        let mut before = 0;
+    let count: usize = used.iter().map(|(expert, chosen)| chosen.len() * columns(expert)).sum();
+    let jobs = |starts: &[*mut f32]| {
+        let mut next = starts.first().copied().unwrap_or(std::ptr::null_mut());
         let job = |((expert, chosen), x): (&'a Used<'a>, &'a Cow<'_, Activations>)| {
             let ((weights, then), columns) = (product(expert), columns(expert));
-            // Not read or written here, and never past what all experts take together.
-            let out = Rows { start: start.wrapping_add(before), columns };
-            before += chosen.len() * columns;
+            let out = Rows { start: next, columns };
+            // Only an address here, and never past what all experts take together.
+            next = next.wrapping_add(chosen.len() * columns);
             Job { x, weights, then, out }
         };
         used.iter().zip(inputs).map(job).collect()
     };
     // SAFETY: each expert has the rows of its own tokens, right behind those of the one before.
-    unsafe { made_by(count, jobs) }
+    unsafe { made_by(&[count], jobs).pop().unwrap_or_default() }
 }
 
 /// What [`together`] made, expert by expert.

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use candle_core::Result;
+use half::f16;
 
 use super::KvPrecision;
 use super::numbers::{Numbers, SHARING, Scales};
@@ -47,6 +48,19 @@ impl<'a> HeadBlock<'a> {
     pub(crate) fn key_strip(&self, strip: usize) -> Cow<'a, [f32]> {
         let (at, long, scales) = (self.head * KEY_STRIPS + strip, self.dim * STRIP, self.dim.div_ceil(SHARING) * STRIP);
         self.block.keys.widened(at * long..(at + 1) * long, (at * scales..(at + 1) * scales, Scales::Columns))
+    }
+
+    /// [`HeadBlock::key_strip`] as it is kept, where that is in f16.
+    pub(crate) fn key_halves(&self, strip: usize) -> Option<&'a [f16]> {
+        let (at, long) = (self.head * KEY_STRIPS + strip, self.dim * STRIP);
+        self.block.keys.halves(at * long..(at + 1) * long)
+    }
+
+    /// Values of one whole strip of dimensions, `[positions, STRIP]`, as they are kept, where that is in f16.
+    pub(crate) fn value_halves(&self, strip: usize, positions: usize) -> Option<&'a [f16]> {
+        let at = (self.head * self.dim + strip * STRIP) * KV_BLOCK;
+        let whole = (strip + 1) * STRIP <= self.dim;
+        self.block.values.halves(at..at + positions * STRIP).filter(|_| whole)
     }
 
     /// Values `[positions, width]` of one strip of dimensions, and the width.

@@ -158,6 +158,14 @@ impl Numbers {
         }
     }
 
+    /// The numbers in `range`, where they are kept in f16.
+    pub(super) fn halves(&self, range: Range<usize>) -> Option<&[f16]> {
+        match self {
+            Numbers::F16(values) => values.get(range),
+            Numbers::F32(_) | Numbers::Q8 { .. } => None,
+        }
+    }
+
     /// The numbers in `range`, widened where they are not in f32. `scales`: where their scales lie and how they apply.
     pub(super) fn widened(&self, range: Range<usize>, scales: (Range<usize>, Scales)) -> Cow<'_, [f32]> {
         match self {

@@ -7,6 +7,8 @@
 
 use std::arch::x86_64::*;
 
+use half::f16;
+
 use super::Running;
 use crate::layers::kernels::{exp, vectorized};
 use crate::layers::strips::STRIP;
@@ -16,6 +18,10 @@ use crate::state::{HeadBlock, KV_BLOCK};
 const COLUMNS: usize = 2 * STRIP;
 /// Rows whose sums stay in registers, two vectors each.
 const ROWS: usize = 8;
+/// Rows whose scores exist at a time: they stay in the first cache levels beside the block's keys and values.
+const ROWS_AT_A_TIME: usize = 48;
+/// Query rows of a task: many share the work of bringing a block's keys and values into pairs.
+pub(super) const ROWS_OF_A_TASK: usize = 512;
 
 /// Whether heads of `dim` dimensions can be attended to this way: the processor has the instructions, and dimensions fill
 /// pairs of strips.
@@ -33,11 +39,13 @@ pub(super) struct Tile {
     dim: usize,
     /// `[R, D / 2]`.
     queries: Vec<u32>,
-    /// Two strips of keys, `[D / 2, STRIP]` each, or of values, `[positions / 2, STRIP]`.
-    strips: Vec<u32>,
-    /// `[R, KV_BLOCK]`.
+    /// Keys of a block in strips, `[KV_BLOCK / STRIP, D / 2, STRIP]`.
+    keys: Vec<u32>,
+    /// Its values in strips, `[D / STRIP, positions / 2, STRIP]`.
+    values: Vec<u32>,
+    /// `[ROWS_AT_A_TIME, KV_BLOCK]`.
     scores: Vec<f32>,
-    /// `[R, KV_BLOCK / 2]`.
+    /// `[ROWS_AT_A_TIME, KV_BLOCK / 2]`.
     weights: Vec<u32>,
 }
 
@@ -48,19 +56,14 @@ impl Tile {
     /// [`available`] is false for D.
     pub(super) fn new(queries: &[f32], dim: usize) -> Tile {
         assert!(available(dim), "attention in bf16 was chosen where it cannot run");
-        let rows = queries.len() / dim;
         let mut pairs = vec![0; queries.len() / 2];
         vectorized(
             #[inline(always)]
             || pairs.iter_mut().zip(queries.as_chunks().0).for_each(|(to, [low, high])| *to = pair(*low, *high)),
         );
-        Tile {
-            dim,
-            queries: pairs,
-            strips: vec![0; STRIP * dim.max(KV_BLOCK)],
-            scores: vec![0.0; rows * KV_BLOCK],
-            weights: vec![0; rows * KV_BLOCK / 2],
-        }
+        let [keys, values] = [(); 2].map(|()| vec![0; KV_BLOCK * dim / 2]);
+        let (scores, weights) = (vec![0.0; ROWS_AT_A_TIME * KV_BLOCK], vec![0; ROWS_AT_A_TIME * KV_BLOCK / 2]);
+        Tile { dim, queries: pairs, keys, values, scores, weights }
     }
 
     /// Folds the first `columns` positions of a block into `running`, of which row r sees the first `seen(r)`.
@@ -71,13 +74,43 @@ impl Tile {
         seen: impl Fn(usize) -> usize,
         running: &mut Running,
     ) {
-        let dim = self.dim;
-        for first in (0..columns.div_ceil(STRIP)).step_by(2) {
-            join(&mut self.strips, dim / 2, |strip| block.key_strip(first + strip));
-            product(&self.queries, &self.strips, dim / 2, &mut self.scores[first * STRIP..], KV_BLOCK, false);
+        let (dim, positions) = (self.dim, columns.div_ceil(2) * 2);
+        for (strip, to) in self.keys.chunks_exact_mut(dim / 2 * STRIP).enumerate().take(columns.div_ceil(COLUMNS) * 2) {
+            match block.key_halves(strip) {
+                Some(halves) => join_halves(halves, to),
+                None => join(&block.key_strip(strip), to),
+            }
         }
-        let rows = self.scores.chunks_exact(KV_BLOCK).zip(self.weights.chunks_exact_mut(KV_BLOCK / 2));
-        for (row, (scores, weights)) in rows.enumerate() {
+        for (strip, to) in self.values.chunks_exact_mut(positions / 2 * STRIP).enumerate().take(dim / STRIP) {
+            match block.value_halves(strip, positions) {
+                Some(halves) => join_halves(halves, to),
+                None => join(&block.value_strip(strip, positions).0, to),
+            }
+        }
+        for first in (0..running.largest.len()).step_by(ROWS_AT_A_TIME) {
+            let rows = ROWS_AT_A_TIME.min(running.largest.len() - first);
+            self.attend_rows(first, rows, columns, &seen, running);
+        }
+    }
+
+    /// [`Tile::attend`] for some rows, once keys and values lie in pairs.
+    fn attend_rows(
+        &mut self,
+        first: usize,
+        rows: usize,
+        columns: usize,
+        seen: &impl Fn(usize) -> usize,
+        running: &mut Running,
+    ) {
+        let (dim, inner, pairs) = (self.dim, self.dim / 2, columns.div_ceil(2));
+        let queries = &self.queries[first * inner..(first + rows) * inner];
+        let scores = &mut self.scores[..rows * KV_BLOCK];
+        for (index, strips) in self.keys.chunks_exact(inner * COLUMNS).enumerate().take(columns.div_ceil(COLUMNS)) {
+            product(queries, strips, inner, &mut scores[index * COLUMNS..], KV_BLOCK, false);
+        }
+        let weights = &mut self.weights[..rows * KV_BLOCK / 2];
+        let pieces = scores.chunks_exact(KV_BLOCK).zip(weights.chunks_exact_mut(KV_BLOCK / 2));
+        for (row, (scores, weights)) in (first..).zip(pieces) {
             let seen = seen(row).min(columns);
             if seen == 0 {
                 weights.fill(0);
@@ -94,10 +127,9 @@ impl Tile {
                 running.sums[row * dim..(row + 1) * dim].iter_mut().for_each(|sum| *sum *= shrink);
             }
         }
-        let pairs = columns.div_ceil(2);
-        for first in (0..dim / STRIP).step_by(2) {
-            join(&mut self.strips, pairs, |strip| block.value_strip(first + strip, pairs * 2).0);
-            product(&self.weights, &self.strips, pairs, &mut running.sums[first * STRIP..], dim, true);
+        let sums = &mut running.sums[first * dim..(first + rows) * dim];
+        for (index, strips) in self.values.chunks_exact(pairs * COLUMNS).enumerate().take(dim / COLUMNS) {
+            product(weights, strips, pairs, &mut sums[index * COLUMNS..], dim, true);
         }
     }
 }
@@ -112,20 +144,41 @@ fn pair(low: f32, high: f32) -> u32 {
     rounded(low) >> 16 | rounded(high) & 0xffff_0000
 }
 
-/// Writes two strips `[2 * inner, STRIP]` as pairs of rows, `[inner, STRIP]` each, one behind the other.
-fn join<'a>(to: &mut [u32], inner: usize, strip: impl Fn(usize) -> std::borrow::Cow<'a, [f32]>) {
-    for (index, to) in to.chunks_exact_mut(inner * STRIP).take(2).enumerate() {
-        let rows = strip(index);
-        vectorized(
-            #[inline(always)]
-            || {
-                for (rows, to) in rows.chunks_exact(2 * STRIP).zip(to.chunks_exact_mut(STRIP)) {
-                    for lane in 0..STRIP {
-                        to[lane] = pair(rows[lane], rows[STRIP + lane]);
-                    }
+/// Rows of a strip `[2 * n, STRIP]` in pairs, `[n, STRIP]`.
+fn join(rows: &[f32], to: &mut [u32]) {
+    vectorized(
+        #[inline(always)]
+        || {
+            for (rows, to) in rows.as_chunks::<{ 2 * STRIP }>().0.iter().zip(to.as_chunks_mut::<STRIP>().0) {
+                for lane in 0..STRIP {
+                    to[lane] = pair(rows[lane], rows[STRIP + lane]);
                 }
-            },
-        );
+            }
+        },
+    );
+}
+
+/// [`join`] for rows in f16.
+fn join_halves(rows: &[f16], to: &mut [u32]) {
+    // SAFETY: there is a `Tile`, so the instructions are there.
+    unsafe { join_halves_512(rows, to) }
+}
+
+/// # Safety
+/// The processor has AVX-512 F, BW and BF16.
+#[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
+unsafe fn join_halves_512(rows: &[f16], to: &mut [u32]) {
+    // Lane i of the first row, then lane i of the second, which lies 16 places behind.
+    let places: [u16; 2 * STRIP] = std::array::from_fn(|i| (i / 2 + i % 2 * STRIP) as u16);
+    // SAFETY: an array as large as a vector; each chunk below holds as many numbers as are loaded and stored, and bf16
+    // has no invalid bits.
+    unsafe {
+        let places = _mm512_loadu_si512(places.as_ptr().cast());
+        for (rows, to) in rows.as_chunks::<{ 2 * STRIP }>().0.iter().zip(to.as_chunks_mut::<STRIP>().0) {
+            let [low, high] = [0, STRIP].map(|at| _mm512_cvtph_ps(_mm256_loadu_si256(rows.as_ptr().add(at).cast())));
+            let both = std::mem::transmute::<__m512bh, __m512i>(_mm512_cvtne2ps_pbh(high, low));
+            _mm512_storeu_si512(to.as_mut_ptr().cast(), _mm512_permutexvar_epi16(places, both));
+        }
     }
 }
 
