@@ -11,6 +11,7 @@ pub mod answers;
 pub mod labels;
 pub mod metrics;
 pub mod plot;
+pub mod questions;
 pub mod report;
 pub mod rouge;
 pub mod written;
@@ -19,7 +20,7 @@ use crate::progress::{Event, Silent, Sink};
 use crate::rules::{Candidate, Ruled, RulesError, Table};
 use crate::tasks::{Claim, Evidence, FieldSpec, Method, Pack, PackError, TaskSpec, TooLong};
 use crate::text::DocText;
-use crate::workspace::{ImportError, LibraryError, StoreError, StoredRun, Workspace};
+use crate::workspace::{DocumentId, ImportError, LibraryError, StoreError, StoredRun, Workspace};
 use align::Bare;
 use labels::{Contract, DataError};
 use metrics::{Given, Gold, Matched, Ruler};
@@ -39,13 +40,35 @@ pub enum Source {
     Pdf,
 }
 
+/// Which of the labelled documents are taken.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Choice {
+    /// Most documents; `None` takes all.
+    pub limit: Option<usize>,
+    /// Documents whose text in the labelled data has more characters are left out.
+    pub most_characters: Option<usize>,
+}
+
+impl Choice {
+    /// Whether `text` is not too long.
+    fn fits(self, text: &str) -> bool {
+        self.most_characters.is_none_or(|most| text.chars().count() <= most)
+    }
+
+    /// The documents to take, in their order; `text` says what a document's text is.
+    fn of<T>(self, documents: Vec<T>, text: impl Fn(&T) -> &str) -> Vec<T> {
+        let fitting = documents.into_iter().filter(|document| self.fits(text(document)));
+        fitting.take(self.limit.unwrap_or(usize::MAX)).collect()
+    }
+}
+
 /// What to measure.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Options {
     /// The folder of the labelled data.
     pub data: PathBuf,
-    /// Most documents; `None` takes all.
-    pub limit: Option<usize>,
+    /// Which documents.
+    pub choice: Choice,
     /// Who extracts.
     pub method: Method,
     /// Where the text comes from.
@@ -133,14 +156,15 @@ pub async fn cuad(
 
 /// Writes the contracts to measure as files; those for which there is no file of the kind asked for are left out.
 fn files(folder: &Path, options: &Options) -> Result<Vec<(Contract, PathBuf)>, EvaluationError> {
-    let contracts = labels::contracts(&options.data)?;
+    let mut contracts = labels::contracts(&options.data)?;
+    contracts.retain(|c| options.choice.fits(&c.text));
     let mut pdfs = match options.from {
         Source::Pdf => labels::pdfs(&options.data)?,
         Source::Text => Default::default(),
     };
     let mut files = Vec::new();
     for contract in contracts {
-        if options.limit.is_some_and(|limit| files.len() >= limit) {
+        if options.choice.limit.is_some_and(|limit| files.len() >= limit) {
             break;
         }
         let (bytes, ending) = match (options.from, &contract.pdf) {
@@ -165,14 +189,22 @@ async fn analysed(
     path: &Path,
     spec: TaskSpec,
 ) -> Result<Result<(std::sync::Arc<DocText>, StoredRun), String>, EvaluationError> {
-    let id = match workspace.import(path, None, Box::new(Silent)).await {
-        Ok(outcome) => outcome.document.id,
-        Err(ImportError::Library(error)) => return Err(error.into()),
-        Err(ImportError::Cancelled { .. }) => return Err(EvaluationError::Cancelled),
-        Err(error) => return Ok(Err(error.to_string())),
+    let id = match imported(workspace, path).await? {
+        Ok(id) => id,
+        Err(reason) => return Ok(Err(reason)),
     };
     match workspace.analyze(id, spec, TooLong::ReadInParts, 0, Box::new(Silent)).await {
         Ok(run) => Ok(Ok((workspace.text(id).await?, run))),
+        Err(error) => Ok(Err(error.to_string())),
+    }
+}
+
+/// Imports one file. The inner error is this document's own.
+async fn imported(workspace: &Workspace, path: &Path) -> Result<Result<DocumentId, String>, EvaluationError> {
+    match workspace.import(path, None, Box::new(Silent)).await {
+        Ok(outcome) => Ok(Ok(outcome.document.id)),
+        Err(ImportError::Library(error)) => Err(error.into()),
+        Err(ImportError::Cancelled { .. }) => Err(EvaluationError::Cancelled),
         Err(error) => Ok(Err(error.to_string())),
     }
 }

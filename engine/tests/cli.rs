@@ -201,6 +201,28 @@ fn what_the_model_writes_is_measured_beside_what_people_wrote() {
 }
 
 #[test]
+fn questions_are_asked_and_the_answers_measured_beside_labels() {
+    let desk = Desk::new();
+    let law = "Danish law governs this lease in all respects.";
+    let record = |id: &str, more: &str| {
+        let labels = serde_json::json!({ "Law": { "spans": [{ "text": law }] } });
+        serde_json::json!({ "id": id, "text": format!("{LEASE}{more}"), "labels": labels })
+    };
+    desk.file("data/val.jsonl", format!("{}\n{}\n", record("long", &"x ".repeat(200)), record("one", "")));
+    let asked = "category,description\nLaw,Which law  governs?\nCap,Is there a cap?\nName,The name\n";
+    let data = desk.file("data/categories.csv", asked);
+    let data = data.parent().unwrap();
+    let said = desk.json(0, &["eval", "questions", "--data", text(data), "--most-characters", "300", "--each", "2"]);
+    assert_eq!((&said["documents"], &said["data"]), (&1.into(), &"questions".into()), "one is too long");
+    let of: Vec<&str> = said["each"].as_array().unwrap().iter().map(|e| e["document"].as_str().unwrap()).collect();
+    assert_eq!(of, ["one: Which law governs?", "one: Is there a cap?"], "each once, and what asks nothing is left out");
+    for measure in ["present: a labelled passage given", "absent: said not in the document", "seconds"] {
+        assert!(said["measures"][measure].is_number(), "{measure}: {said}");
+    }
+    desk.gives(1, &["eval", "questions", "--data", text(&desk.path("model"))]);
+}
+
+#[test]
 fn a_document_longer_than_the_model_needs_a_choice() {
     let desk = Desk::new();
     // The tiny model holds 4096 bytes.

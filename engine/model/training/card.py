@@ -192,6 +192,65 @@ def sources(trained: dict) -> str:
     return table(["source and licence", "documents"], rows)
 
 
+def measures_of(folder: Path) -> dict:
+    """What evaluation has measured of a model so far."""
+    path = folder / "evaluation.json"
+    return json.loads(path.read_text())["measures"] if path.exists() else {}
+
+
+def cell(value: float | None) -> str:
+    """A share, or a dash where nothing was asked."""
+    return "-" if value is None else f"{value:.2f}"
+
+
+def decisions(tuned: dict) -> str:
+    """Held-out loss of each task and right first decisions, without and with the adapter."""
+    before, after, rows = tuned["before"], tuned["after"], []
+    for task, loss in before["losses"].items():
+        of = [figures["right_decisions"].get(task, {}) for figures in (before, after)]
+        shares = [cell(figures.get(side)) for side in ("quote", "none") for figures in of]
+        rows.append([task, f"{loss:.3f}", f"{after['losses'][task]:.3f}", *shares, cell(of[1].get("always_none"))])
+    whole = [f"{figures['held_out_loss']:.3f}" for figures in (before, after)]
+    heads = ["task", "loss before", "after", "passage found right before", "after", "absent right before", "after"]
+    return table([*heads, "absent, of all"], [*rows, ["all answers", *whole, *["-"] * 5]])
+
+
+def as_used(tuned: dict) -> str:
+    """What `lectern eval` measured through the program, without and with the adapter."""
+    made = []
+    for report in tuned["measured"]:
+        rows = [[name, f"{before:.3f}", f"{after:.3f}"] for name, (before, after) in report["measures"].items()]
+        about = f"{report['name']} ({report['count']} answers on {report['documents']} documents)"
+        made.append(f"{about}:\n\n{table(['measure', 'before', 'after'], rows)}\n")
+    return "".join(made)
+
+
+def tuning(folder: Path) -> str:
+    """How the model's own adapter was made and what it changed; nothing where there is none."""
+    path = folder / "adapter" / "tuning.json"
+    if not path.exists():
+        return ""
+    tuned, about = json.loads(path.read_text()), json.loads((path.parent / "adapter.json").read_text())
+    shares = ", ".join(f"{task} {share:g}" for task, share in tuned["weights"].items())
+    return f"""## Tuning
+
+The model comes with an adapter on its attention (`adapter/`, rank {about["rank"]}, {about["bytes"] / 1e6:.1f} MB, \
+{about["licence"]}), which the program always uses with it.
+All measures above are of the model without it. It was trained for {tuned["hours"]:.1f} hours on {tuned["machine"]}: \
+{about["steps"]} steps, {about["tokens"]:,} tokens,
+examples of at most {tuned["length"]} tokens, drawn by task ({shares}).
+
+On held-out documents, {tuned["held_out_examples"]} examples a task at most. A decision is the token at which a passage \
+and "none" part; whoever always gives
+a passage is right in 1.00 and 0.00, whoever always says "none" in 0.00 and 1.00.
+
+{decisions(tuned)}
+{as_used(tuned)}Documents that the examples were made of:
+
+{sources(tuned)}
+"""
+
+
 def text(folder: Path, wanted: dict, measures: dict) -> str:
     """The card of the model in a folder; `wanted` is the configuration of the evaluation."""
     student, trained = m1.Config.read(folder / "config.json"), recorded(folder)
@@ -237,7 +296,7 @@ A five-digit code stands at a depth of the text; "multi-key": among {wanted["key
 {sources(trained)}
 Evaluation text shares no document and no near-duplicate with training text.
 
-## Limits
+{tuning(folder)}## Limits
 
 A model of this size is often wrong about facts and weak at arithmetic and long instructions. Read every quote it gives.
 """

@@ -28,6 +28,7 @@ import packed
 import recall
 from data import Text
 
+LEFT_OUT = ("context_length", "adapter")  # of lectern.json, for measuring speed
 DOMAINS = ("contracts", "filings", "minutes")
 
 
@@ -79,7 +80,8 @@ def recalls(
 
 
 def roomy(model: Path, folder: Path, tokens: int) -> Path:
-    """The same model, allowed to read so many tokens: speed does not depend on what it was trained for."""
+    """The same model, allowed to read so many tokens: speed does not depend on what it was trained for. Without an
+    adapter, which is bound to the model as it was."""
     for path in model.iterdir():
         if path.name not in ("config.json", "lectern.json"):
             (folder / path.name).symlink_to(path.resolve())
@@ -87,7 +89,7 @@ def roomy(model: Path, folder: Path, tokens: int) -> Path:
     config.max_position_embeddings = max(tokens, config.max_position_embeddings)
     config.write(folder / "config.json")
     stated = json.loads((model / "lectern.json").read_text())
-    common.write_json(folder / "lectern.json", {k: v for k, v in stated.items() if k != "context_length"})
+    common.write_json(folder / "lectern.json", {k: v for k, v in stated.items() if k not in LEFT_OUT})
     return folder
 
 

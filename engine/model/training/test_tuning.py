@@ -12,6 +12,9 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file
 
+import adopt
+import card
+import common
 import engine
 import lora
 import m1
@@ -130,6 +133,24 @@ class Stage4(unittest.TestCase):
             stage4.gradients(small, batch, 10**6, 3.0)
             self.assertTrue(any(not torch.equal(a.lora_B.grad, bare[name]) for name, a in adapters.items()))
 
+    def test_products_in_bf16_have_the_same_loss_and_direction(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            config = toy_tuning(Path(folder))
+            examples = tasks.Examples(config)
+            small, _ = stage4.load_base(config)
+            adapters = lora.attach(small, 2, 2.0, 1)
+            batch, found = examples.batch(4, 0, 2), []
+            for bf16 in (False, True):
+                loss, decision, _ = stage4.gradients(small, batch, 10**6, 1.0, bf16)
+                found.append((loss, decision, torch.cat([a.lora_B.grad.flatten() for a in adapters.values()])))
+                for a in adapters.values():
+                    a.lora_B.grad = None
+            (loss, decision, exact), (rounded_loss, rounded_decision, rounded) = found
+            self.assertAlmostEqual(rounded_loss, loss, delta=0.03 * loss)
+            self.assertAlmostEqual(rounded_decision, decision, delta=0.03 * decision)
+            self.assertEqual(rounded.dtype, torch.float32)
+            self.assertGreater(torch.cosine_similarity(rounded, exact, dim=0).item(), 0.98)
+
     def test_training_lowers_the_held_out_loss(self) -> None:
         with tempfile.TemporaryDirectory() as folder:
             config = toy_tuning(Path(folder))
@@ -180,6 +201,58 @@ class Stage4(unittest.TestCase):
             self.assertEqual(
                 set(found.state_dict()), set(packed.load(work / "student").state_dict())
             )
+
+
+def stated(loss: float, quote: float, none: float) -> dict:
+    """Figures as stage 4 logs them."""
+    share = {"all": 0.6, "quote": quote, "none": none, "always_none": 0.4}
+    losses = {"quoting": loss, "topics": loss}
+    return {"held_out_loss": loss, "losses": losses, "right_decisions": {"quoting": share, "fields": share}}
+
+
+class Adoption(unittest.TestCase):
+    def test_only_an_adapter_that_is_better_is_taken_in(self) -> None:
+        before = stated(2.0, 1.0, 0.0)
+        self.assertIsNone(adopt.fault(before, stated(1.0, 0.8, 0.6)))
+        self.assertIn("loss", adopt.fault(before, stated(2.0, 0.8, 0.6)))
+        self.assertIn("0.500 after", adopt.fault(before, stated(1.0, 0.0, 1.0)))
+        self.assertIn("0.700 before", adopt.fault(stated(2.0, 0.8, 0.6), stated(1.0, 0.6, 0.6)))
+        self.assertEqual(adopt.balanced({"right_decisions": {"fields": before["right_decisions"]["fields"]}}), 0.0)
+
+    def test_the_base_is_measured_as_it_is_and_with_its_adapter(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            config = toy_tuning(Path(folder))
+            keep_signals(self)
+            stage4.train(config, None)
+            before, after = adopt.figures(config, config["paths"]["work"] / "adapter", 2)
+            logged = [line for line in card.records(config["paths"]["work"] / "stage4.jsonl") if "event" in line]
+        of = {line["event"]: line["held_out_loss"] for line in logged if "held_out_loss" in line}
+        self.assertAlmostEqual(before["held_out_loss"], of["start"], places=3)
+        self.assertAlmostEqual(after["held_out_loss"], of["stop"], delta=0.02)  # the file's weights are in f16
+
+    def test_what_is_taken_in_is_named_and_stands_in_the_card(self) -> None:
+        report = {"documents": 2, "each": [{}] * 9, "measures": {"absent": 0.25, "only here": 1.0}}
+        with tempfile.TemporaryDirectory() as one, tempfile.TemporaryDirectory() as two:
+            made, kept = Path(one), Path(two)
+            lora.save(made, lora.attach(model(), 4, 8.0, 1), {"licence": "MIT", "steps": 7, "tokens": 9100})
+            common.write_json(kept / "lectern.json", {"name": "small", "interim": True})
+            common.write_json(made / "b.json", report)
+            common.write_json(made / "a.json", report | {"measures": {"absent": 0.75}})
+            asked = [adopt.measured("Questions", made / "b.json", made / "a.json")]
+            said = {"machine": "a desk", "hours": 1.0, "length": 64, "weights": {"quoting": 1.0}, "documents": {"cuad": 3}}
+            figures = {"before": stated(2.0, 1.0, 0.0), "after": stated(1.0, 0.8, 0.6), "held_out_examples": 5}
+            adopt.place(made, kept, said | figures | {"measured": asked})
+            named = json.loads((kept / "lectern.json").read_text())
+            self.assertEqual(named, {"name": "small", "interim": True, "adapter": "adapter"})
+            self.assertEqual((kept / "adapter/adapter.json").read_text(), (made / "adapter.json").read_text())
+            text = card.tuning(kept)
+            (kept / "adapter/tuning.json").unlink()
+            self.assertEqual(card.tuning(kept), "")
+        for part in ("| quoting | 2.000 | 1.000 | 1.00 | 0.80 | 0.00 | 0.60 | 0.40 |", "7 steps, 9,100 tokens", "CC BY 4.0",
+                     "| topics | 2.000 | 1.000 | - | - | - | - | - |", "Questions (9 answers on 2 documents)",
+                     "| absent | 0.250 | 0.750 |"):
+            self.assertIn(part, text)
+        self.assertNotIn("only here", text)
 
 
 if __name__ == "__main__":

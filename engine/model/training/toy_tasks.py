@@ -232,6 +232,7 @@ def toy_tuning(folder: Path, length: int = 320) -> dict:
             "weight_decay": 0.0,
             "clip": 1.0,
             "decision_weight": 1.0,
+            "bf16": False,
             "recompute_from": 200,
             "evaluate_every": 3,
             "checkpoint_minutes": 60,

@@ -74,6 +74,29 @@ pub fn contracts(folder: &Path) -> Result<Vec<Contract>, DataError> {
     read(&existing(folder, &["val.jsonl.xz", "val.jsonl"])?)
 }
 
+#[derive(Deserialize)]
+struct Category {
+    category: String,
+    description: String,
+}
+
+/// The questions that the data itself puts for its categories, from `categories.csv` in `folder`: category and question,
+/// in one line. A description that asks nothing is left out.
+pub fn category_questions(folder: &Path) -> Result<Vec<(String, String)>, DataError> {
+    let path = existing(folder, &["categories.csv"])?;
+    let file = File::open(&path).map_err(|source| DataError::Io { path: path.clone(), source })?;
+    let mut found = Vec::new();
+    for (i, row) in csv::Reader::from_reader(BufReader::new(file)).deserialize().enumerate() {
+        let wrong = |e: csv::Error| DataError::Line { path: path.clone(), line: i + 2, reason: e.to_string() };
+        let Category { category, description } = row.map_err(wrong)?;
+        let question = description.split_whitespace().collect::<Vec<_>>().join(" ");
+        if question.contains('?') {
+            found.push((category, question));
+        }
+    }
+    Ok(found)
+}
+
 /// The records of the first of the files `names` that is in `folder`.
 pub fn records<T: DeserializeOwned>(folder: &Path, names: &[&str]) -> Result<Vec<T>, DataError> {
     read(&existing(folder, names)?)

@@ -5,7 +5,7 @@ use super::labels::{self, DataError};
 use super::metrics::{mean, share};
 use super::report::{About, Failure};
 use super::rouge::{rouge, words};
-use super::{EvaluationError, analysed};
+use super::{Choice, EvaluationError, analysed};
 use crate::progress::{Event, Sink};
 use crate::tasks::{Claim, ClaimKind, Status, TaskSpec};
 use crate::text::DocText;
@@ -36,7 +36,7 @@ pub enum Writing {
     Summary,
 }
 
-/// The result of measuring what a model writes.
+/// The result of measuring what a model writes or answers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Written {
     /// What was measured.
@@ -52,19 +52,61 @@ pub struct Written {
     pub documents: usize,
     /// Those that did not.
     pub failures: Vec<Failure>,
-    /// Means over documents, by name.
+    /// Means over documents, or over questions, by name.
     pub measures: BTreeMap<String, f64>,
-    /// The measures of each document.
+    /// The measures of each document, or of each question.
     pub each: Vec<Measured>,
 }
 
-/// The measures of one document.
+/// The measures of one document, or of one question to it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Measured {
-    /// Its identifier in the data.
+    /// Its identifier in the data, with the question where one is asked.
     pub document: String,
     /// By name; what does not apply is left out, and of the mean too.
     pub measures: BTreeMap<String, f64>,
+    /// What was written, for whoever wants to know why.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub said: Vec<String>,
+}
+
+impl Measured {
+    /// Nothing measured of `document` yet.
+    pub(super) fn new(document: String) -> Self {
+        Self { document, measures: BTreeMap::new(), said: Vec::new() }
+    }
+
+    /// Sets a measure, where it applies.
+    pub(super) fn put(&mut self, name: &str, value: Option<f64>) {
+        if let Some(value) = value {
+            self.measures.insert(name.to_owned(), value);
+        }
+    }
+}
+
+impl Written {
+    /// A report of nothing yet.
+    pub(super) fn new(about: About, convention: &str) -> Self {
+        Self {
+            about,
+            model: String::new(),
+            model_digest: String::new(),
+            convention: convention.to_owned(),
+            documents: 0,
+            failures: Vec::new(),
+            measures: BTreeMap::new(),
+            each: Vec::new(),
+        }
+    }
+
+    /// The report with its means; an error where none of the `total` documents gave a result.
+    pub(super) fn finish(mut self, total: usize) -> Result<Self, EvaluationError> {
+        if let (0, Some(first)) = (self.documents, self.failures.first()) {
+            return Err(EvaluationError::Nothing { documents: total, reason: first.reason.clone() });
+        }
+        self.measures = means(&self.each);
+        Ok(self)
+    }
 }
 
 /// A text with what people wrote about it.
@@ -103,23 +145,13 @@ pub async fn written(
     folder: &Path,
     what: Writing,
     data: &Path,
-    limit: Option<usize>,
+    choice: Choice,
     about: About,
     sink: &mut dyn Sink,
 ) -> Result<Written, EvaluationError> {
-    let mut documents = labelled(what, data)?;
-    documents.truncate(limit.unwrap_or(usize::MAX));
+    let documents = choice.of(labelled(what, data)?, |d| &d.text);
     let total = documents.len();
-    let mut report = Written {
-        about,
-        model: String::new(),
-        model_digest: String::new(),
-        convention: convention(what).to_owned(),
-        documents: 0,
-        failures: Vec::new(),
-        measures: BTreeMap::new(),
-        each: Vec::new(),
-    };
+    let mut report = Written::new(about, convention(what));
     for (i, document) in documents.iter().enumerate() {
         let message = format!("{} of {total}: {}", i + 1, document.id);
         if sink.event(Event::Stage { stage: "eval".to_owned(), message }).is_break() {
@@ -130,19 +162,17 @@ pub async fn written(
             Ok((text, run)) => {
                 report.model.clone_from(&run.result.provenance.model);
                 report.model_digest.clone_from(&run.result.provenance.model_digest);
-                let mut measures = measures(&document.gold, &text, &run);
-                measures.insert("seconds".to_owned(), begun.elapsed().as_secs_f64());
-                report.each.push(Measured { document: document.id.clone(), measures });
+                let mut measured = Measured::new(document.id.clone());
+                measured.measures = measures(&document.gold, &text, &run);
+                measured.put("seconds", Some(begun.elapsed().as_secs_f64()));
+                measured.said = run.result.claims.iter().map(|c| c.text.clone()).collect();
+                report.each.push(measured);
             }
             Err(reason) => report.failures.push(Failure { document: document.id.clone(), reason }),
         }
     }
     report.documents = report.each.len();
-    if let (0, Some(first)) = (report.documents, report.failures.first()) {
-        return Err(EvaluationError::Nothing { documents: total, reason: first.reason.clone() });
-    }
-    report.measures = means(&report.each);
-    Ok(report)
+    report.finish(total)
 }
 
 fn labelled(what: Writing, data: &Path) -> Result<Vec<Labelled>, DataError> {
@@ -180,7 +210,7 @@ fn lines(given: Vec<String>) -> Vec<String> {
 }
 
 /// A number in [0, 1) that depends on `key` alone: the draw of `training/data.py`.
-fn drawn(key: &str) -> f64 {
+pub(super) fn drawn(key: &str) -> f64 {
     let digest = Sha256::digest(key.as_bytes());
     let number = digest.iter().take(7).fold(0_u64, |n, byte| n << 8 | u64::from(*byte));
     number as f64 / (1_u64 << 56) as f64
@@ -283,7 +313,7 @@ fn meaning(line: &str) -> HashSet<String> {
     words(line).into_iter().filter(|w| !SMALL_WORDS.contains(&w.as_str())).collect()
 }
 
-fn means(each: &[Measured]) -> BTreeMap<String, f64> {
+pub(super) fn means(each: &[Measured]) -> BTreeMap<String, f64> {
     let names: HashSet<&String> = each.iter().flat_map(|m| m.measures.keys()).collect();
     let of = |name: &String| mean(each.iter().filter_map(|m| m.measures.get(name).copied()));
     names.into_iter().map(|name| (name.clone(), of(name))).collect()
@@ -333,6 +363,7 @@ mod tests {
         let of = |value: Option<f64>| Measured {
             document: "d".to_owned(),
             measures: value.map(|v| ("recall".to_owned(), v)).into_iter().collect(),
+            said: Vec::new(),
         };
         assert_eq!(means(&[of(Some(1.0)), of(None), of(Some(0.0))])["recall"], 0.5);
     }

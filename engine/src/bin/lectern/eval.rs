@@ -3,9 +3,10 @@
 use crate::analyze::By;
 use crate::{Common, Outcome, open, print, progress};
 use anyhow::Context;
+use lectern_engine::evaluation::questions;
 use lectern_engine::evaluation::report::{About, Report};
-use lectern_engine::evaluation::written::{self, Writing};
-use lectern_engine::evaluation::{self, Options, Source, plot};
+use lectern_engine::evaluation::written::{self, Writing, Written};
+use lectern_engine::evaluation::{self, Choice, Options, Source, plot};
 use lectern_engine::tasks::Method;
 use lectern_engine::workspace::Workspace;
 use serde_json::json;
@@ -20,6 +21,9 @@ enum Data {
     Minutes,
     /// Summaries of reports against the authors' abstracts: pep-rfc-abstracts.jsonl.xz
     Summary,
+    /// Questions, answered with a labelled passage or with "not in the document": val.jsonl.xz with categories.csv, or
+    /// qmsum-val.jsonl.xz
+    Questions,
 }
 
 /// Where the text comes from.
@@ -48,9 +52,21 @@ pub(crate) struct EvalArguments {
     /// Where the text of contracts comes from
     #[arg(long, value_enum, default_value_t = From::Text)]
     from: From,
+    /// Leave out documents with more characters
+    #[arg(long, value_name = "N")]
+    most_characters: Option<usize>,
+    /// Questions to a document that it answers, at most, and as many that it does not
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    each: usize,
     /// Where to write the report (JSON); for contracts a picture with the ending .svg is written beside it
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+}
+
+impl EvalArguments {
+    fn choice(&self) -> Choice {
+        Choice { limit: self.limit, most_characters: self.most_characters }
+    }
 }
 
 pub(crate) async fn eval(mut common: Common, arguments: EvalArguments) -> anyhow::Result<Outcome> {
@@ -63,6 +79,7 @@ pub(crate) async fn eval(mut common: Common, arguments: EvalArguments) -> anyhow
         Data::Cuad => contracts(&workspace, &common, &inbox, arguments).await,
         Data::Minutes => writing(&workspace, &common, &inbox, arguments, Writing::Minutes).await,
         Data::Summary => writing(&workspace, &common, &inbox, arguments, Writing::Summary).await,
+        Data::Questions => asking(&workspace, &common, &inbox, arguments).await,
     };
     workspace.close().await;
     outcome
@@ -75,8 +92,8 @@ async fn contracts(
     arguments: EvalArguments,
 ) -> anyhow::Result<Outcome> {
     let options = Options {
+        choice: arguments.choice(),
         data: arguments.data,
-        limit: arguments.limit,
         method: arguments.method.method(),
         from: match arguments.from {
             From::Pdf => Source::Pdf,
@@ -109,12 +126,30 @@ async fn writing(
 ) -> anyhow::Result<Outcome> {
     let about = about(if what == Writing::Minutes { "minutes" } else { "summary" }, "model", "text");
     let mut sink = progress::sink(common, "eval");
-    let (data, limit) = (&arguments.data, arguments.limit);
-    let report = written::written(workspace, inbox, what, data, limit, about, &mut *sink).await;
+    let choice = arguments.choice();
+    let report = written::written(workspace, inbox, what, &arguments.data, choice, about, &mut *sink).await;
     drop(sink);
-    let report = report?;
-    if let Some(path) = &arguments.out {
-        write(path, serde_json::to_string_pretty(&report)?)?;
+    show_written(common, arguments.out.as_deref(), &report?)
+}
+
+async fn asking(
+    workspace: &Workspace,
+    common: &Common,
+    inbox: &Path,
+    arguments: EvalArguments,
+) -> anyhow::Result<Outcome> {
+    let (choice, each) = (arguments.choice(), arguments.each);
+    let mut sink = progress::sink(common, "eval");
+    let about = about("questions", "model", "text");
+    let report = questions::questions(workspace, inbox, &arguments.data, choice, each, about, &mut *sink).await;
+    drop(sink);
+    show_written(common, arguments.out.as_deref(), &report?)
+}
+
+/// Writes the report where it is wanted, and prints it.
+fn show_written(common: &Common, out: Option<&Path>, report: &Written) -> anyhow::Result<Outcome> {
+    if let Some(path) = out {
+        write(path, serde_json::to_string_pretty(report)?)?;
     }
     if common.json {
         print::json(&json!(report))?;
