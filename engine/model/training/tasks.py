@@ -317,8 +317,10 @@ class Examples:
             first = int(np.searchsorted(starts, begin_line, "right")) - 1
             return begin_line, self.snapped(text, starts, min(first, len(starts) - room), room)[1]
         low = int(np.searchsorted(starts, end)) - room
-        high = int(np.searchsorted(starts, begin, "right")) - 1
-        first = int(generator.integers(max(0, low), max(0, min(high, len(starts) - room)) + 1))
+        high = min(int(np.searchsorted(starts, begin, "right")) - 1, len(starts) - room)
+        if low > high:
+            return None  # the passage alone is longer than what is shown
+        first = int(generator.integers(max(0, low), high + 1))
         window = self.snapped(text, starts, first, room)
         return min(window[0], begin), max(window[1], end)
 

@@ -8,6 +8,8 @@ import tempfile
 import unittest
 from pathlib import Path
 
+import numpy as np
+
 import engine
 import quoting
 import tasks
@@ -105,6 +107,13 @@ class Examples(unittest.TestCase):
         self.assertLessEqual(max(len(e.ids) for e in self.drawn), self.config["tasks"]["length"])
         windows = [e for e in self.drawn if len(e.shown) < len(self.examples.texts[e.item.document].text)]
         self.assertGreater(len(windows), 5)
+
+    def test_a_passage_that_is_longer_than_what_is_shown_gives_no_window(self) -> None:
+        document = max(self.examples.texts.values(), key=lambda text: len(text.text))
+        whole = tasks.Item("quoting", document.id, "question", parts=[(0, len(document.text), "")])
+        generator, count = np.random.default_rng(1), len(self.examples.starts(document.id))
+        self.assertIsNone(self.examples.window(whole, count - 5, False, generator))
+        self.assertEqual(self.examples.window(whole, count, False, generator), (0, len(document.text)))
 
     def test_masks_cover_exactly_the_answer_and_its_end(self) -> None:
         words = self.examples.wording
