@@ -26,10 +26,11 @@ pub const PANEL: usize = 16;
 /// Inputs that are neighbours in memory: one 32-bit lane of a dot product.
 const LANE: usize = 4;
 
-/// The nearest integer of a number below 2^22: adding and taking away 1.5 * 2^23 leaves no room for a fraction, where
-/// `round` would be a call.
+/// 1.5 * 2^23: added to a number below 2^22 it leaves no room for a fraction, so the low bits hold the nearest integer.
+const SHIFT: f32 = 12_582_912.0;
+
+/// The nearest integer of a number below 2^22, where `round` would be a call.
 #[inline(always)]
 fn nearest(value: f32) -> f32 {
-    const SHIFT: f32 = 12_582_912.0;
     (value + SHIFT) - SHIFT
 }

@@ -313,7 +313,7 @@ fn meaning(line: &str) -> HashSet<String> {
     words(line).into_iter().filter(|w| !SMALL_WORDS.contains(&w.as_str())).collect()
 }
 
-pub(super) fn means(each: &[Measured]) -> BTreeMap<String, f64> {
+fn means(each: &[Measured]) -> BTreeMap<String, f64> {
     let names: HashSet<&String> = each.iter().flat_map(|m| m.measures.keys()).collect();
     let of = |name: &String| mean(each.iter().filter_map(|m| m.measures.get(name).copied()));
     names.into_iter().map(|name| (name.clone(), of(name))).collect()

@@ -20,6 +20,8 @@ use crate::state::{HeadBlock, KV_BLOCK, KvCache, KvPrecision};
 /// Query rows (tokens times the heads that share a key) one task handles: its scores against a block stay in the
 /// second-level cache beside the block itself.
 const ROWS: usize = 192;
+/// The same in bf16, where rows come in smaller parts: many share the work of bringing a block's keys and values into pairs.
+const ROWS_ROUNDED: usize = 512;
 /// Query tokens up to which one task handles [`SPAN`] cache blocks only, so that there is work for all threads. The cut
 /// decides in which order sums are made, so it is the same for all counts that speculation feeds ([`FEW_ROWS`]).
 const FEW_TOKENS: usize = 8;
@@ -204,8 +206,8 @@ pub fn naive(queries: &[f32], cache: &KvCache, heads: Heads) -> Result<Vec<f32>>
 pub fn streaming(queries: &[f32], cache: &KvCache, heads: Heads) -> Result<Vec<f32>> {
     let tokens = queries.len() / (heads.query * heads.dim);
     // What a cache in 32 bits promises is not rounded away; few tokens gain nothing.
-    let rounded = tokens > FEW_TOKENS && cache.precision() != KvPrecision::F32;
-    let rows = rows_of_a_task(rounded, heads.dim);
+    let rounded = tokens > FEW_TOKENS && cache.precision() != KvPrecision::F32 && can_round(heads.dim);
+    let rows = if rounded { ROWS_ROUNDED } else { ROWS };
     let tile = if tokens <= FEW_TOKENS { tokens } else { (rows / heads.group()).max(1) };
     let blocks = cache.len().div_ceil(KV_BLOCK);
     let span = if tokens <= FEW_TOKENS { SPAN } else { blocks };
@@ -235,15 +237,15 @@ pub fn streaming(queries: &[f32], cache: &KvCache, heads: Heads) -> Result<Vec<f
     Ok(out)
 }
 
-/// Query rows one task handles when there are many.
-fn rows_of_a_task(rounded: bool, dim: usize) -> usize {
+/// Whether heads of `dim` dimensions can be attended to in bf16 here.
+fn can_round(dim: usize) -> bool {
     #[cfg(target_arch = "x86_64")]
-    if rounded && bf16::available(dim) {
-        return bf16::ROWS_OF_A_TASK;
-    }
+    return bf16::available(dim);
     #[cfg(not(target_arch = "x86_64"))]
-    let _ = (rounded, dim);
-    ROWS
+    {
+        let _ = dim;
+        false
+    }
 }
 
 /// Query tokens `from..to` of the group of one key/value head, against some blocks of the cache.
@@ -253,7 +255,7 @@ struct Task {
     to: usize,
     head: usize,
     blocks: std::ops::Range<usize>,
-    /// Whether products may be made in bf16.
+    /// Whether products are made in bf16.
     rounded: bool,
 }
 
@@ -295,10 +297,10 @@ enum Tile {
 }
 
 impl Tile {
-    /// From queries `[R, D]`. `rounded`: bf16 will do.
+    /// From queries `[R, D]`. `rounded`: in bf16, which [`can_round`] allows.
     fn new(queries: Vec<f32>, dim: usize, rounded: bool) -> Tile {
         #[cfg(target_arch = "x86_64")]
-        if rounded && bf16::available(dim) {
+        if rounded {
             return Tile::Rounded(bf16::Tile::new(&queries, dim));
         }
         #[cfg(not(target_arch = "x86_64"))]

@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::GROUP;
+use super::{GROUP, SHIFT};
 use crate::layers::kernels::{LANES, fold, vectorized};
 
 /// Rows that a kernel sweeps with one unpacked block: their inputs stay in the second-level cache.
@@ -159,8 +159,6 @@ impl Activations {
 /// Scale, and sum of the integers.
 #[inline(always)]
 fn quantize_group(values: &[f32; GROUP], integers: &mut [i8; GROUP]) -> (f32, i32) {
-    // Adding 1.5 * 2^23 leaves no room for a fraction: the nearest integer is what the low bits gain.
-    const SHIFT: f32 = 12_582_912.0;
     let mut largest = [0f32; LANES];
     for half in values.as_chunks::<LANES>().0 {
         for (largest, value) in largest.iter_mut().zip(half) {

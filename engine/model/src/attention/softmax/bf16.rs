@@ -20,8 +20,6 @@ const COLUMNS: usize = 2 * STRIP;
 const ROWS: usize = 8;
 /// Rows whose scores exist at a time: they stay in the first cache levels beside the block's keys and values.
 const ROWS_AT_A_TIME: usize = 48;
-/// Query rows of a task: many share the work of bringing a block's keys and values into pairs.
-pub(super) const ROWS_OF_A_TASK: usize = 512;
 
 /// Whether heads of `dim` dimensions can be attended to this way: the processor has the instructions, and dimensions fill
 /// pairs of strips.
