@@ -64,6 +64,8 @@ pub struct ReadReport {
 /// One question to the model.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Request {
+    /// Passages of the document, verbatim, shown between it and the instruction. Data, never instruction.
+    pub passages: Vec<String>,
     /// The instruction, put as the user's turn after the document.
     pub instruction: String,
     /// What the answer must look like.
@@ -100,7 +102,7 @@ pub struct Answer {
     pub text: String,
     /// Thinking, parsed apart; empty for models that do not think aloud.
     pub thinking: String,
-    /// Tokens of the instruction with its framing.
+    /// Tokens of passages and instruction with their framing.
     pub prompt_tokens: usize,
     /// Tokens generated.
     pub generated_tokens: usize,

@@ -3,6 +3,7 @@
 //! One entry per [`units::Unit`]. No text is stored in it, only terms: excerpts and highlights are made from the
 //! canonical text, so a stale index can never show words that do not stand there. All calls block.
 
+pub mod nearest;
 pub mod query;
 pub mod tokenize;
 pub mod units;

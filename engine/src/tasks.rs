@@ -202,7 +202,6 @@ pub fn run(
     for (i, part) in plan.parts.iter().enumerate() {
         let text = document.slice(part.span).unwrap_or_default();
         asking.read(&Reading { text, label, state_dir: options.state_dir.as_deref() })?;
-        let start = part.span.start();
         let mut found = match spec {
             TaskSpec::Summary => {
                 let summary = summary::run(&mut asking, &grounds, part.span)?;
@@ -212,8 +211,8 @@ pub fn run(
                 summary.claims
             }
             TaskSpec::Minutes => minutes::run(&mut asking, &grounds, part.span)?,
-            TaskSpec::Fields { pack, .. } => fields::run(&mut asking, &grounds, pack, start, part.tokens)?,
-            TaskSpec::Question { question } => question::run(&mut asking, &grounds, question, start, part.tokens)?,
+            TaskSpec::Fields { pack, .. } => fields::run(&mut asking, &grounds, pack, part.span, part.tokens)?,
+            TaskSpec::Question { question } => question::run(&mut asking, &grounds, question, part.span, part.tokens)?,
         };
         if plan.parts.len() > 1 {
             let name = format!("Part {} of {}", i + 1, plan.parts.len());
@@ -238,6 +237,21 @@ pub fn run(
         ending::count(&grounds, pack, &mut claims);
     }
     Ok(RunResult { claims, coverage, provenance })
+}
+
+/// The passages of `document` that are shown to a model beside each of `requests`, for code that trains one.
+pub fn shown_passages(document: &DocText, requests: &[String]) -> Vec<Vec<String>> {
+    let grounds = Grounds::new(document, &NoSearch);
+    let all = Span::new(0, document.text.len());
+    requests.iter().map(|request| grounds.nearest(request, all)).collect()
+}
+
+struct NoSearch;
+
+impl Search for NoSearch {
+    fn find(&self, _query: &str, _limit: usize) -> Vec<Span> {
+        Vec::new()
+    }
 }
 
 /// Refuses a task that asks for nothing before anything is read.

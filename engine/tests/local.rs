@@ -25,7 +25,15 @@ fn text() -> String {
 
 fn question() -> Request {
     let instruction = "What is the fee?".to_string();
-    Request { instruction, shape: Shape::Text, max_tokens: 16, temperature: 0.0, top_p: 1.0, seed: 0 }
+    Request {
+        passages: Vec::new(),
+        instruction,
+        shape: Shape::Text,
+        max_tokens: 16,
+        temperature: 0.0,
+        top_p: 1.0,
+        seed: 0,
+    }
 }
 
 /// Process ids of the children of this process that serve the model in `folder`.

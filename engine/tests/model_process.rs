@@ -39,8 +39,15 @@ fn requests_are_answered_in_order_and_the_end_of_input_is_noticed() {
     assert!(matches!(reply(&mut from), FromModel::Hello { protocol: frames::PROTOCOL, .. }));
     frames::write(&mut to, &ToModel::Count { text: "one two".into() }).unwrap();
     assert_eq!(reply(&mut from), FromModel::Counted { tokens: 2 });
-    let request =
-        Request { instruction: "x".into(), shape: Shape::Text, max_tokens: 1, temperature: 0.0, top_p: 1.0, seed: 0 };
+    let request = Request {
+        passages: Vec::new(),
+        instruction: "x".into(),
+        shape: Shape::Text,
+        max_tokens: 1,
+        temperature: 0.0,
+        top_p: 1.0,
+        seed: 0,
+    };
     frames::write(&mut to, &ToModel::Answer { request: request.clone() }).unwrap();
     assert_eq!(reply(&mut from), FromModel::Failed { error: GenerateError::NothingRead });
     frames::write(&mut to, &read_frame(3)).unwrap();

@@ -66,7 +66,15 @@ fn an_adapter_is_used_where_the_folder_names_one_or_a_person_does() {
 }
 
 fn request(shape: Shape, max_tokens: usize) -> Request {
-    Request { instruction: "What is the fee?".into(), shape, max_tokens, temperature: 0.0, top_p: 1.0, seed: 0 }
+    Request {
+        passages: Vec::new(),
+        instruction: "What is the fee?".into(),
+        shape,
+        max_tokens,
+        temperature: 0.0,
+        top_p: 1.0,
+        seed: 0,
+    }
 }
 
 fn ask(generator: &mut NativeGenerator) -> String {
@@ -102,7 +110,10 @@ fn answers_do_not_change_what_was_read() {
     generator.read(&place.reading(), &mut Silent).unwrap();
     let first = ask(&mut generator);
     generator
-        .answer(&Request { instruction: "Another thing.".into(), ..request(Shape::Text, 30) }, &mut Silent)
+        .answer(
+            &Request { passages: Vec::new(), instruction: "Another thing.".into(), ..request(Shape::Text, 30) },
+            &mut Silent,
+        )
         .unwrap();
     assert_eq!(ask(&mut generator), first);
 }
@@ -209,6 +220,6 @@ fn an_answer_that_runs_out_of_room_says_so() {
     generator.read(&place.reading(), &mut Silent).unwrap();
     let answer = generator.answer(&request(Shape::Text, 5), &mut Silent).unwrap();
     assert_eq!((answer.stop, answer.generated_tokens), (StopReason::MaxTokens, 5));
-    let long = Request { instruction: "why ".repeat(1200), ..request(Shape::Text, 5) };
+    let long = Request { passages: Vec::new(), instruction: "why ".repeat(1200), ..request(Shape::Text, 5) };
     assert!(matches!(generator.answer(&long, &mut Silent), Err(GenerateError::TooLong { .. })));
 }

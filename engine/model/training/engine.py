@@ -27,13 +27,18 @@ def binary(named: str | None) -> Path:
     raise SystemExit(f"no lectern binary at {' or '.join(map(str, places))}: build it, or name it with LECTERN_BIN")
 
 
-def run(lectern: Path, *arguments: object) -> str:
-    """Runs `lectern model ...`; its output, or an end with what it complained about."""
+def run(lectern: Path, *arguments: object, given: str | None = None) -> str:
+    """Runs `lectern model ...` with `given` on its standard input; its output, or an end with what it complained about."""
     command = [str(lectern), "model", *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, input=given)
     if done.returncode:
         raise SystemExit(f"{' '.join(command)} failed ({done.returncode}):\n{done.stderr.strip()}")
     return done.stdout
+
+
+def passages(lectern: Path, text: str, requests: list[str]) -> list[list[str]]:
+    """For each request the passages of a text that the engine shows beside it, best first."""
+    return json.loads(run(lectern, "passages", given=json.dumps({"text": text, "requests": requests}) + "\n"))
 
 
 def logits(lectern: Path, model: Path, ids: Tensor) -> Tensor:

@@ -42,9 +42,9 @@ def passages(schema: dict, value: object) -> list[str]:
     return [q for item in value for q in passages(schema["items"], item)] if schema.get("type") == "array" else []
 
 
-def located(shown: str, quote: str, wanted: list[Span], limits: tuple[int, int]) -> Span | None:
+def located(text: str, quote: str, wanted: list[Span], limits: tuple[int, int]) -> Span | None:
     """Where a passage stands in the document, nearest to what is wanted; nothing where it could not be quoted."""
-    spans = [s for s in quoting.occurrences(shown, quote) if quoting.is_quotable(shown, s, *limits)]
+    spans = [s for s in quoting.occurrences(text, quote) if quoting.is_quotable(text, s, *limits)]
     return max(spans, key=lambda s: sum(max(0, min(s[1], b) - max(s[0], a)) for a, b in wanted), default=None)
 
 
@@ -67,12 +67,10 @@ def reward(example: Example, schema: dict, text: str, ended: bool, weights: dict
     if not fits(schema, value):
         return 0.0
     quotes, limits, total = passages(schema, value), quote_limits(schema), weights["json"]
-    begin = example.item_begin
-    wanted = [(a - begin, b - begin) for a, b, _ in example.item.parts]
-    wanted = [s for s in wanted if s[0] >= 0 and s[1] <= len(example.shown)] if example.quotes else []
+    wanted = example.parts
     proper = ended
     if wanted:
-        spans = [located(example.shown, quote, wanted, limits) for quote in quotes]
+        spans = [located(example.text, quote, wanted, limits) for quote in quotes]
         found = [span for span in spans if span]
         total += weights["located"] * len(found) / max(1, len(spans)) + weights["overlap"] * overlap(found, wanted)
         proper = ended and bool(found) and sum(map(len, quotes)) <= 2 * sum(b - a for a, b in wanted)

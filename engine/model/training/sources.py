@@ -45,7 +45,8 @@ class Text:
 
 @dataclass
 class Item:
-    """A request on a document, with its answer. `parts`: (start, end, what is said of the passage)."""
+    """A request on a document, with its answer. `parts`: (start, end, what is said of the passage). `near`: the passages
+    that the engine shows beside the request, best first."""
 
     task: str
     document: str
@@ -55,6 +56,7 @@ class Item:
     text: str = ""
     avoid: list[Span] = field(default_factory=list)
     place: str = ANY
+    near: list[Span] = field(default_factory=list)
 
 
 def labelled(text: str, raw: str, spans: list[dict], limits: tuple[int, int]) -> tuple[list[Span], list[Span]]:

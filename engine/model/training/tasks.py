@@ -14,7 +14,7 @@ import re
 import time
 import zlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -29,7 +29,7 @@ import quoting
 import sources
 from quoting import Span
 from sources import PART, START, WHOLE, Item, Text
-from wording import Part, Wording, compact, fill, may_be_none, most_parts, print_prompts
+from wording import Part, Wording, compact, fill, may_be_none, most_parts, print_prompts, quote_limits
 
 SIDES = ("train", "held_out")
 HELD_OUT = 99  # in the place of a stage's number, for the draws of held-out examples
@@ -55,11 +55,17 @@ class Example:
     prompt: int
     task: str
     item: Item
-    item_begin: int  # where `shown` begins in the document
-    shown: str
+    text: str  # of the document
+    pieces: list[Span]  # of it that are shown: the window, then the passages beside the request
+    parts: list[Span]  # all marked passages among them
     answer: dict
     quotes: list[str]  # the passages of the answer
     other: list[int]  # the answer's ids had the first decision gone the other way; empty where there is none
+
+    @property
+    def shown(self) -> str:
+        """All of the document that is shown, one piece a paragraph."""
+        return "\n\n".join(self.text[slice(*piece)] for piece in self.pieces)
 
     def says_none(self) -> bool:
         """Whether no passage is right, of a request that allows to say so."""
@@ -159,7 +165,23 @@ def make_side(found: list[tuple[Text, dict]], wording: Wording, wanted: dict, qu
     return [item for item in items if id(item) not in surplus]
 
 
-def write_examples(config: dict) -> dict:
+Ranked = Callable[[str, list[str]], list[list[str]]]  # a text and requests: the passages shown beside each
+
+
+def put_near(items: list[Item], texts: dict[str, Text], wording: Wording, ranked: Ranked) -> None:
+    """Gives each item the passages that the engine shows beside its request, as spans of its document."""
+    of_document: dict[str, list[tuple[Item, str]]] = {}
+    for item in items:
+        if by := wording.ranked_by(item.request, item.fill):
+            of_document.setdefault(item.document, []).append((item, by))
+    for document, asked in of_document.items():
+        text = texts[document].text
+        for (item, _), passages in zip(asked, ranked(text, [by for _, by in asked]), strict=True):
+            places = ((text.find(passage), len(passage)) for passage in passages)
+            item.near = [(at, at + length) for at, length in places if at >= 0]
+
+
+def write_examples(config: dict, ranked: Ranked) -> dict:
     """Writes texts, items and their digest; returns the counts. The prompts must be in the work folder."""
     work, wanted = config["paths"]["work"], config["tasks"]
     folder = work / "tasks"
@@ -172,6 +194,7 @@ def write_examples(config: dict) -> dict:
     counts = {}
     for side in SIDES:
         items = make_side(found[side], wording, wanted, questions)
+        put_near(items, {text.id: text for text, _ in found[side]}, wording, ranked)
         write_lines(folder / f"texts.{side}.jsonl", (text for text, _ in found[side]))
         write_lines(folder / f"items.{side}.jsonl", items)
         for item in items:
@@ -189,9 +212,9 @@ def write_examples(config: dict) -> dict:
 
 
 def prepare(config: dict, lectern: Path) -> dict:
-    """Takes the words from the binary, then writes all examples are made of."""
+    """Takes the words and the passages shown beside requests from the binary, and writes all examples are made of."""
     print_prompts(lectern, config["paths"]["work"])
-    return write_examples(config)
+    return write_examples(config, lambda text, requests: engine.passages(lectern, text, requests))
 
 
 def write_lines(path: Path, values: Iterator) -> None:
@@ -282,7 +305,10 @@ class Examples:
         for brace, value in item.fill.items():
             instruction = instruction.replace("{" + brace + "}", value)
         label = file_name(text, generator)
-        elsewhere = item.task == "fields" and bool(item.parts) and generator.random() < self.wanted["elsewhere_share"]
+        elsewhere = bool(item.near) and bool(item.parts) and generator.random() < self.wanted["elsewhere_share"]
+        passages = self.wording.fitting([text.text[slice(*span)] for span in item.near])
+        instruction = self.wording.beside(passages, instruction)
+        near = item.near[: len(passages)]
         frame = len(self.wording.prompt(label, "", instruction)) + 1
         longest = sorted(item.parts, key=lambda p: p[0] - p[1])[: most_parts(request["schema"])]
         room = self.length - frame - SLACK - len(self.answer(text.text, item, request, longest)[0])
@@ -290,7 +316,7 @@ class Examples:
             window = self.window(item, room, elsewhere, generator)
             if window is None:
                 return None
-            made = self.build(item, request, label, instruction, window)
+            made = self.build(item, request, label, instruction, window, near)
             if made is None or len(made.ids) <= self.length:
                 return made
             room -= len(made.ids) - self.length + SLACK
@@ -340,43 +366,59 @@ class Examples:
         return begin, end
 
     def answer(
-        self, shown: str, item: Item, request: dict, parts: list, said: str | None = None
+        self, text: str, item: Item, request: dict, parts: list, said: str | None = None
     ) -> tuple[list[int], dict]:
-        """Ids of an answer without its end, and the answer; parts are spans of `shown`."""
-        quoted = [Part(shown[start:end], text) for start, end, text in parts]
+        """Ids of an answer without its end, and the answer; parts are spans of the document's text."""
+        quoted = [Part(text[start:end], words) for start, end, words in parts]
         made = fill(request["schema"], quoted, item.text if said is None else said)
         return self.wording.encode(compact(made)), made
 
-    def other_answer(self, shown: str, item: Item, request: dict, has_parts: bool) -> list[int]:
+    def other_answer(self, text: str, item: Item, request: dict, has_parts: bool, pieces: list[Span]) -> list[int]:
         """The answer with the other first decision: "none" where passages are right, some passage where "none" is."""
         if not may_be_none(request["schema"]):
             return []
-        first = [] if has_parts else [(*quoting.sentences(shown)[0], "")]
-        return self.answer(shown, item, request, first, "")[0]
+        first = [] if has_parts else [(*quoting.sentences(text, *pieces[0])[0], "")]
+        return self.answer(text, item, request, first, "")[0]
 
-    def build(self, item: Item, request: dict, label: str, instruction: str, window: Span) -> Example | None:
-        """The example for a window: passages that lie in it whole, in their order, as many as the schema allows."""
-        begin, end = window
-        shown = self.texts[item.document].text[begin:end]
-        inside = [(a - begin, b - begin, said) for a, b, said in item.parts if a >= begin and b <= end]
-        if (
-            item.task in ("fields", "clause_questions")
-            and not inside
-            and any(a < end and b > begin for a, b in item.avoid)
-        ):
-            return None  # a piece of the answer is shown: neither "none" nor a passage would be right
-        if item.place in (START, PART) and not inside:
+    def marked(self, text: str, item: Item, request: dict, pieces: list[Span]) -> list[tuple[int, int, str]]:
+        """The parts of an item that stand whole in what is shown; where none does, the passages beside the request that
+        share half of a part, as far as they can be quoted."""
+        whole = [p for p in item.parts if any(a <= p[0] and p[1] <= b for a, b in pieces)]
+        if whole or not item.near:
+            return whole
+        limits = quote_limits(request["schema"])
+        cut = (quoting.fit(text, span, *limits) for span in pieces[1:] if any(touch(span, p[:2]) for p in item.parts))
+        return sorted({(*span, "") for span in cut if span})
+
+    def build(
+        self, item: Item, request: dict, label: str, instruction: str, window: Span, near: list[Span]
+    ) -> Example | None:
+        """The example for a window: passages that are shown whole, in their order, as many as the schema allows."""
+        text, pieces = self.texts[item.document].text, [window, *near]
+        if not text[slice(*window)].strip():
             return None
-        inside = inside[: most_parts(request["schema"])]
+        parts = self.marked(text, item, request, pieces)
+        if not parts and any(a < end and b > begin for a, b in item.avoid for begin, end in pieces):
+            return None  # a piece of the answer is shown: neither "none" nor a passage would be right
+        if item.place in (START, PART) and not parts:
+            return None
+        inside = parts[: most_parts(request["schema"])]
         said = item.text if inside or not may_be_none(request["schema"]) else ""
-        prompt = self.wording.prompt(label, shown, instruction)
-        answer, made = self.answer(shown, item, request, inside, said)
+        prompt = self.wording.prompt(label, text[slice(*window)], instruction)
+        answer, made = self.answer(text, item, request, inside, said)
         ids = torch.tensor([*prompt, *answer, self.wording.end_of_turn()])
         mask = torch.zeros(len(ids), dtype=torch.bool)
         mask[len(prompt) :] = True
-        other = self.other_answer(shown, item, request, bool(inside))
-        quotes = [shown[a:b] for a, b, _ in inside]
-        return Example(ids, mask, len(prompt), item.task, item, begin, shown, made, quotes, other)
+        other = self.other_answer(text, item, request, bool(inside), pieces)
+        quotes = [text[a:b] for a, b, _ in inside]
+        spans = [(a, b) for a, b, _ in parts]
+        return Example(ids, mask, len(prompt), item.task, item, text, pieces, spans, made, quotes, other)
+
+
+def touch(one: Span, other: Span) -> bool:
+    """Whether two spans share half of the shorter one."""
+    shared = min(one[1], other[1]) - max(one[0], other[0])
+    return shared > 0 and 2 * shared >= min(one[1] - one[0], other[1] - other[0])
 
 
 def report(config: dict, count: int) -> dict:

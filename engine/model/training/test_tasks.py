@@ -135,6 +135,33 @@ class Examples(unittest.TestCase):
                 seen += 1
         self.assertGreater(seen, 60)
 
+    def test_passages_stand_beside_requests_as_the_engine_puts_them(self) -> None:
+        beside = [e for e in self.drawn if len(e.pieces) > 1]
+        self.assertEqual({e.task for e in beside} & {"topics", "decisions", "headline"}, set())
+        self.assertGreater(len(beside), 20)
+        for e in beside:
+            prompt = self.examples.wording.tokenizer.decode(e.ids[: e.prompt].tolist())
+            shown = [f"{n}) {e.text[slice(*piece)]}\n" for n, piece in enumerate(e.pieces[1:], 1)]
+            self.assertIn(f"Near:\n{''.join(shown)}--\n", prompt)
+            self.assertEqual(e.pieces[1:], e.item.near[: len(shown)])
+        outside = [e for e in beside if e.quotes and e.quotes[0] not in e.text[slice(*e.pieces[0])]]
+        self.assertTrue(outside, "an answer that stands beside the request alone")
+
+    def test_a_passage_that_shows_half_of_a_label_is_the_answer(self) -> None:
+        text = next(t.text for t in self.examples.texts.values() if LAW in t.text)
+        at = text.index(LAW)
+        item = tasks.Item("fields", "x", "field:Governing Law", parts=[(at, at + len(LAW), "")], near=[(at, at + 60)])
+        request = self.examples.wording.request(item.request)
+        cut = self.examples.marked(text, item, request, [(0, 1), *item.near])
+        self.assertEqual([text[a:b] for a, b, _ in cut], [LAW[:60]])
+        self.assertEqual(self.examples.marked(text, item, request, [(0, 1), (at + 50, at + 99)]), [])
+        self.assertEqual(self.examples.marked(text, item, request, [(0, len(text))]), item.parts)
+
+    def test_no_more_passages_are_shown_than_the_engine_has_room_for(self) -> None:
+        passages = ["The goat eats the hay of the yard."] * 9
+        each = len(self.examples.wording.encode(passages[0])) + 4
+        self.assertEqual(len(self.examples.wording.fitting(passages)), min(9, 60 // each))
+
     def test_none_is_said_only_where_the_label_is_not_shown(self) -> None:
         law = [e for e in self.drawn if e.item.request == "field:Governing Law"]
         absent = [e for e in law if "none" in compact(e.answer)]

@@ -11,6 +11,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 import common
 import m1
+import quoting
 import tasks
 import wording
 from toy import tiny
@@ -144,7 +145,7 @@ def toy_prompts() -> dict:
     """What `lectern model prompts` prints, in other and fewer words."""
     text = {"type": "string", "maxLength": 160}
     fields = {
-        name: request(f"Find {name}.", {name: {"type": "object", "properties": {"quotes": choice()}}})
+        name: request(f"Find {name}.", {name: {"type": "object", "properties": {"quotes": choice()}}}) | {"ranked_by": name}
         for name in ("Governing Law", "Rent")
     }
     return {
@@ -158,6 +159,13 @@ def toy_prompts() -> dict:
             {"special": SPECIAL[1]},
             {"text": "assistant\n"},
         ],
+        "passages": {
+            "before": "Near:\n",
+            "each": "{number}) {passage}\n",
+            "after": "--\n",
+            "most_tokens": 60,
+            "frame_tokens": 4,
+        },
         "end": [{"special": SPECIAL[2]}, {"text": "\n"}],
         "requests": {
             "question": request("Answer: {question}", {"quotes": choice(), "answer": text}),
@@ -180,6 +188,14 @@ def toy_tokenizer() -> Tokenizer:
     )
     tokenizer.train_from_iterator([LAW, FEE, *FILL, '{"quotes":["a","b"]} {"quotes":"none"}'], trainer)
     return tokenizer
+
+
+def toy_ranked(text: str, requests: list[str]) -> list[list[str]]:
+    """Sentences that share a word with a request, at most two; of every third text those that share none."""
+    misses = len(text) % 3 == 0
+    spans = [s for s in quoting.sentences(text) if s[1] - s[0] >= 20]
+    shared = [[s for s in spans if bool(quoting.content(text[slice(*s)]) & quoting.content(r)) != misses] for r in requests]
+    return [[text[slice(*s)][:60] for s in found[:2]] for found in shared]
 
 
 def toy_tuning(folder: Path, length: int = 320) -> dict:
@@ -259,7 +275,7 @@ def toy_tuning(folder: Path, length: int = 320) -> dict:
         },
     }
     common.write_json(work / wording.CACHE, toy_prompts())
-    tasks.write_examples(config)
+    tasks.write_examples(config, toy_ranked)
     student = work / "student"
     student.mkdir()
     shape = tiny([m1.LIGHTNING, m1.SOFTMAX, m1.LIGHTNING])

@@ -139,8 +139,35 @@ class Wording:
             ids += self.encode(text)
         return ids
 
+    def ranked_by(self, name: str, fill: dict[str, str]) -> str | None:
+        """The words by which the engine ranks the passages it shows beside a request; nothing where it shows none."""
+        field = name.removeprefix("field:")
+        return self.prompts["fields"][field]["ranked_by"] if field != name else fill.get("question")
+
+    def fitting(self, passages: list[str]) -> list[str]:
+        """As many of the passages as the engine shows."""
+        about, kept, tokens = self.prompts["passages"], [], 0
+        for passage in passages:
+            tokens += len(self.encode(passage)) + about["frame_tokens"]
+            if tokens > about["most_tokens"]:
+                break
+            kept.append(passage)
+        return kept
+
+    def beside(self, passages: list[str], instruction: str) -> str:
+        """An instruction with passages of the document before it."""
+        if not passages:
+            return instruction
+        about = self.prompts["passages"]
+        each = (about["each"].partition("{number}") for _ in passages)
+        shown = (
+            f"{before}{n}{after.replace('{passage}', passage)}"
+            for n, ((before, _, after), passage) in enumerate(zip(each, passages), 1)
+        )
+        return f"{about['before']}{''.join(shown)}{about['after']}{instruction}"
+
     def prompt(self, label: str, document: str, instruction: str) -> list[int]:
-        """Everything before the answer: frame, document, request."""
+        """Everything before the answer: frame, document, request (with the passages shown beside it)."""
         before = self.pieces("before", {"label": label[:LABEL_CHARS]})
         return [
             *before,

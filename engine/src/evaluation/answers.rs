@@ -102,6 +102,9 @@ fn parties(noted: &str) -> Vec<Vec<String>> {
     let name = |entry: &str| -> Vec<String> {
         let entry = entry.split(['“', '"']).next().unwrap_or_default();
         let bare = party_name(entry).unwrap_or_else(|| entry.split('(').next().unwrap_or_default());
+        // "Elm Insurance Corporation (ELMCO)": what it is called is no part of its name.
+        let bare =
+            if bare.trim_end().ends_with(')') { bare.rsplit_once('(').map_or(bare, |(name, _)| name) } else { bare };
         folded_words(bare).into_iter().filter(|w| !FORMS.contains(&w.as_str())).collect()
     };
     noted.split(';').map(name).filter(|n| !n.is_empty()).collect()
@@ -161,6 +164,7 @@ mod tests {
         assert_eq!(right(FieldType::Party, noted, &[&orion, &baltic]), Some(true));
         assert_eq!(right(FieldType::Party, noted, &[&orion]), Some(false));
         assert_eq!(right(FieldType::Party, "(\"Parties\")", &[&orion]), None);
+        assert_eq!(right(FieldType::Party, "Orion Metals, Inc. (ORM)", &[&orion]), Some(true));
         let noted = "Nuvem Laboratorios S.A. and its Affiliates (\"Nuvem\"); Orion Metals (Oslo) Ltd";
         let (nuvem, oslo) = (claim("Nuvem Laboratórios S.A", None), claim("Orion Metals (Oslo) Ltd", None));
         assert_eq!(right(FieldType::Party, noted, &[&nuvem, &oslo]), Some(true));

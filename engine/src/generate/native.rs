@@ -177,7 +177,7 @@ impl Generator for NativeGenerator {
 
     fn answer(&mut self, request: &Request, sink: &mut dyn Sink) -> Result<Answer, GenerateError> {
         let started = Instant::now();
-        let prompt = self.encode(&framing::question(self.template, &request.instruction))?;
+        let prompt = self.encode(&framing::question(self.template, &request.passages, &request.instruction))?;
         let constraint = self.constraint(&request.shape)?;
         let read = self.read.as_ref().ok_or(GenerateError::NothingRead)?;
         let mut session = read.session.clone();

@@ -171,6 +171,7 @@ mod tests {
         let schema = json!({"type": "object", "properties": {"found": {"type": "boolean"},
             "quotes": {"type": "array", "items": {"type": "string", "x-lectern-quote": true}}}});
         let request = Request {
+            passages: Vec::new(),
             instruction: "What is the governing law?".to_string(),
             shape: Shape::Json { schema },
             max_tokens: 10,

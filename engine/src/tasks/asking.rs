@@ -1,7 +1,8 @@
 //! Putting requests to the model: one after the other, each may fail alone, all are accounted for.
 
 use super::TaskError;
-use super::prompt::{MOST_ANSWER_TOKENS, Prompt};
+use super::prompt::{MOST_ANSWER_TOKENS, PASSAGE_TOKENS, Prompt};
+use crate::generate::framing;
 use crate::generate::{Answer, GenerateError, Generator, ReadReport, Reading, Request, Shape, StopReason};
 use crate::progress::{Event, Sink};
 use serde_json::Value;
@@ -47,8 +48,20 @@ impl<'a> Asking<'a> {
     /// Puts `prompt`; the answer is JSON of its schema. `label` says for a person what was asked. `Err` ends the
     /// task; `Ok(Err(reason))` is this request's own failure, already counted.
     pub(crate) fn ask(&mut self, label: &str, prompt: Prompt) -> Result<Result<Value, String>, TaskError> {
+        self.ask_beside(label, prompt, Vec::new())
+    }
+
+    /// [`Asking::ask`] with `passages` of the document, best first, shown beside the request: as many as
+    /// [`PASSAGE_TOKENS`] allow.
+    pub(crate) fn ask_beside(
+        &mut self,
+        label: &str,
+        prompt: Prompt,
+        passages: Vec<String>,
+    ) -> Result<Result<Value, String>, TaskError> {
         self.tally.requests += 1;
         let request = Request {
+            passages: self.fitting(passages)?,
             instruction: prompt.instruction,
             shape: Shape::Json { schema: prompt.schema },
             max_tokens: prompt.max_tokens.min(MOST_ANSWER_TOKENS),
@@ -70,6 +83,19 @@ impl<'a> Asking<'a> {
             self.event(Event::Warning { message: format!("{label}: no usable answer ({reason})") })?;
         }
         Ok(outcome)
+    }
+
+    fn fitting(&mut self, mut passages: Vec<String>) -> Result<Vec<String>, TaskError> {
+        let (mut fit, mut tokens) = (0, 0);
+        for passage in &passages {
+            tokens += self.generator.count_tokens(passage).map_err(fatal)? + framing::PASSAGE_FRAME_TOKENS;
+            if tokens > PASSAGE_TOKENS {
+                break;
+            }
+            fit += 1;
+        }
+        passages.truncate(fit);
+        Ok(passages)
     }
 
     fn take(&mut self, label: &str, answer: Answer) -> Result<Result<Value, String>, TaskError> {

@@ -50,8 +50,13 @@ const BEGINNING: [&str; 13] = [
 /// How many tokens before a date are looked at for such a word.
 const REACH: usize = 12;
 /// Words for the day a contract was made.
-const MADE: [&str; 9] = [
+const MADE: [&str; 14] = [
     "date hereof",
+    "date above",
+    "above date",
+    "date set forth above",
+    "date first stated above",
+    "day and year first above written",
     "date of this agreement",
     "date first above written",
     "date first written above",
@@ -61,6 +66,8 @@ const MADE: [&str; 9] = [
     "execution of this agreement",
     "date of signature",
 ];
+/// Words by which a term says from when it runs, besides those of `BEGINNING`.
+const RUNNING_FROM: [&str; 6] = ["after", "following", "date", "since", "upon", "notice"];
 /// Fields that hold the day a contract was made, and the day it takes effect.
 const AGREEMENT_DATE: &str = "Agreement Date";
 const EFFECTIVE_DATE: &str = "Effective Date";
@@ -85,6 +92,16 @@ pub(super) fn last_days(quote: &str) -> Vec<Found> {
     days.retain(|(_, role)| *role != Role::First);
     days.sort_by_key(|(_, role)| *role == Role::Either);
     days.into_iter().map(|(found, _)| found).collect()
+}
+
+/// Whether `field` asks for the day on which a contract takes effect.
+pub(super) fn asked_for_effect(field: &FieldSpec) -> bool {
+    field.kind == FieldType::Date && field.name == EFFECTIVE_DATE
+}
+
+/// The dates of `quote` that may be the day a contract takes effect: those said to be last left out.
+pub(super) fn first_days(quote: &str) -> Vec<Found> {
+    with_roles(quote).into_iter().filter(|(_, role)| *role != Role::Last).map(|(found, _)| found).collect()
 }
 
 fn with_roles(quote: &str) -> Vec<(Found, Role)> {
@@ -113,7 +130,8 @@ fn role(before: &[&Token<'_>]) -> Role {
     nearest.unwrap_or(Role::Either)
 }
 
-/// Gives each line of a field that asks for an end, and whose passages name no such day, the day that can be counted.
+/// Gives each line of a field that asks for an end, and whose passages name no such day, the day that can be counted; and
+/// a line that says a contract takes effect on the day it was made that day.
 pub(super) fn count(grounds: &Grounds<'_>, pack: &Pack, claims: &mut [Claim]) {
     let starts = Starts::new(grounds, claims);
     for field in pack.fields.iter().filter(|f| asked(f)) {
@@ -126,6 +144,29 @@ pub(super) fn count(grounds: &Grounds<'_>, pack: &Pack, claims: &mut [Claim]) {
             }
         }
     }
+    let Some(made) = starts.made.clone() else { return };
+    for field in pack.fields.iter().filter(|f| asked_for_effect(f)) {
+        let on_that_day = |c: &&mut Claim| {
+            c.label == field.name && c.value.is_none() && c.evidence.iter().any(|e| says_made(&e.quote))
+        };
+        for claim in claims.iter_mut().filter(on_that_day) {
+            claim.value = Some(Value::Date { iso: made.day.to_string() });
+            claim.checks.retain(|c| *c != no_value(field.kind));
+            claim.checks.push(format!("The text refers to {}, {} ({}).", made.named, made.day, made.place));
+        }
+    }
+}
+
+/// Whether `quote` refers to the day the contract was made.
+fn says_made(quote: &str) -> bool {
+    MADE.iter().any(|words| says(quote, words))
+}
+
+/// Whether `quote` speaks of a term and not of when it begins: then it begins with the contract.
+fn begins_with_contract(quote: &str) -> bool {
+    let tokens = tokens(quote);
+    let any = |words: &[&str]| tokens.iter().any(|t| words.iter().any(|w| t.is(w)));
+    any(&["term"]) && !any(&BEGINNING) && !any(&RUNNING_FROM)
 }
 
 /// Where terms of a document begin.
@@ -187,8 +228,10 @@ impl<'a> Starts<'a> {
             Some(term) if term == EFFECTIVE_DATE => {
                 self.defined(&term).or_else(|| self.effective.clone()).or_else(|| self.made.clone())
             }
-            Some(term) => self.defined(&term),
-            None => self.made.clone().filter(|_| MADE.iter().any(|words| says(quote, words))),
+            Some(term) => self.defined(&term).or_else(|| self.made.clone().filter(|_| says_made(quote))),
+            None if says_made(quote) => self.made.clone(),
+            None if begins_with_contract(quote) => self.effective.clone().or_else(|| self.made.clone()),
+            None => None,
         }
     }
 
@@ -320,6 +363,47 @@ mod tests {
         assert_eq!(counted(head, "It runs for 18 months from the date hereof.").unwrap().0, "2018-09-03");
         let own = "It shall commence on September 10, 2015 and shall continue for One (1) Year.";
         assert_eq!(counted("Nothing here.", own).unwrap().0, "2016-09-10");
+    }
+
+    #[test]
+    fn the_end_of_a_term_is_not_the_day_it_takes_effect() {
+        let quote = "The term will begin on the date hereof and will continue until December 31, 2022.";
+        assert!(first_days(quote).is_empty());
+        let both = "The term is from May 1, 2013 to April 30, 2015.";
+        assert_eq!(first_days(both).into_iter().map(|f| f.value.to_string()).collect::<Vec<_>>(), ["2013-05-01"]);
+    }
+
+    #[test]
+    fn a_term_without_a_beginning_begins_with_the_contract() {
+        let head = "Dated 3 March 2017 between A Inc. and B Inc.";
+        let quote = "The initial term of this Agreement is seven (7) years and renews thereafter.";
+        assert_eq!(counted(head, quote).unwrap().0, "2024-03-03");
+        let named = "The initial term is 3 years commencing on the date first set forth above (the “Starting Date”).";
+        assert_eq!(counted(head, named).unwrap().0, "2020-03-03");
+        assert_eq!(counted(head, "The term ends sixty days after notice."), None);
+    }
+
+    #[test]
+    fn an_effect_on_the_day_of_the_contract_has_that_day() {
+        let quote = "This Agreement shall become effective upon the date first written above and stay in force.";
+        let document = normalize(plain::parse(format!("Dated 3 March 2017.\n\n{quote}").as_bytes()).unwrap());
+        let search = PlainScan::new(&document);
+        let grounds = Grounds::new(&document, &search);
+        let pack = Pack::built_in("cuad").unwrap();
+        let line = |label: &str, quote: &str| grounds.ground([quote], 0).claim(ClaimKind::Field, label, quote.into());
+        let mut made = line("Agreement Date", "3 March 2017");
+        made.value = Some(Value::Date { iso: "2017-03-03".into() });
+        let mut claims = vec![line("Effective Date", quote)];
+        count(&grounds, &pack, &mut claims);
+        assert_eq!(claims[0].value, None, "no day the contract was made is known");
+        claims.push(made);
+        count(&grounds, &pack, &mut claims);
+        assert_eq!(claims[0].value.as_ref().unwrap().to_string(), "2017-03-03");
+        assert!(
+            claims[0].checks.iter().any(|c| c.contains("the Agreement Date, 2017-03-03")),
+            "{:?}",
+            claims[0].checks
+        );
     }
 
     #[test]

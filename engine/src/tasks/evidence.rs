@@ -1,10 +1,13 @@
 //! From the model's quotes to evidence; from keywords to what speaks for or against a line.
 
+use super::prompt::PASSAGES;
 use super::{Claim, ClaimKind, Evidence, MatchKind, Search, SearchedNote, Status};
 use crate::ground::{Grounder, Located, fold::fold, scan, sentences};
+use crate::index::nearest::Nearest;
 use crate::text::{DocText, Span};
 use crate::values::tokens::{Kind, tokens};
 use serde_json::Value;
+use std::cell::OnceCell;
 use std::collections::HashMap;
 
 /// Longest passage shown for a search hit or a cue, in bytes.
@@ -18,6 +21,7 @@ pub(crate) struct Grounds<'a> {
     grounder: Grounder<'a>,
     pub(crate) sentences: Vec<Span>,
     search: &'a dyn Search,
+    nearest: OnceCell<Option<Nearest>>,
 }
 
 /// Quotes that were located, and those that were not.
@@ -29,7 +33,16 @@ pub(crate) struct Grounded {
 
 impl<'a> Grounds<'a> {
     pub(crate) fn new(document: &'a DocText, search: &'a dyn Search) -> Self {
-        Self { document, grounder: Grounder::new(document), sentences: sentences::sentences(document), search }
+        let sentences = sentences::sentences(document);
+        Self { document, grounder: Grounder::new(document), sentences, search, nearest: OnceCell::new() }
+    }
+
+    /// The passages inside `within` that are shown to the model beside `request`, best first. An extra: where they cannot
+    /// be ranked there are none, and the model has what it read.
+    pub(crate) fn nearest(&self, request: &str, within: Span) -> Vec<String> {
+        let nearest = self.nearest.get_or_init(|| Nearest::new(self.document, &self.sentences).ok());
+        let found = nearest.as_ref().and_then(|n| n.passages(request, within, PASSAGES).ok()).unwrap_or_default();
+        found.into_iter().filter_map(|span| self.document.slice(self.passage(span))).map(str::to_owned).collect()
     }
 
     /// Locates `quotes`, each at or after the byte offset `after` where it stands there.

@@ -5,6 +5,7 @@ use super::ending;
 use super::evidence::{Grounded, Grounds, one_line, strings};
 use super::pack::{FieldSpec, FieldType, Pack};
 use super::{Claim, ClaimKind, Evidence, MatchKind, Status, TaskError, prompt};
+use crate::text::Span;
 use crate::values::{self, Found, Value as Normal};
 use serde_json::Value;
 
@@ -12,12 +13,13 @@ use serde_json::Value;
 /// instructions to read; a model of 135M parameters answers two questions at once noticeably worse than one.
 pub const FIELDS_PER_REQUEST: usize = 1;
 
-/// Asks for every field of `pack`; claims in the pack's order. `read_tokens` is what the model has read.
+/// Asks for every field of `pack`; claims in the pack's order. What the model has read stands
+/// at `within` and has `read_tokens`.
 pub(crate) fn run(
     asking: &mut Asking<'_>,
     grounds: &Grounds<'_>,
     pack: &Pack,
-    after: usize,
+    within: Span,
     read_tokens: usize,
 ) -> Result<Vec<Claim>, TaskError> {
     asking.stage("fields", &format!("Looking for {} fields", pack.fields.len()))?;
@@ -25,11 +27,13 @@ pub(crate) fn run(
     for (i, group) in pack.fields.chunks(FIELDS_PER_REQUEST).enumerate() {
         asking.progress(i * FIELDS_PER_REQUEST, pack.fields.len(), "fields")?;
         let label = group.iter().map(|f| f.name.as_str()).collect::<Vec<_>>().join(", ");
-        let answer = asking.ask(&label, prompt::fields(group))?;
+        let request = group.iter().map(FieldSpec::request).collect::<Vec<_>>().join(" ");
+        let passages = grounds.nearest(&request, within);
+        let answer = asking.ask_beside(&label, prompt::fields(group), passages)?;
         for field in group {
             let found = answer.as_ref().map(|a| a.get(&field.name).filter(|v| v.get("quotes").is_some()));
             match found {
-                Ok(Some(given)) => claims.extend(field_claims(grounds, field, given, after, read_tokens)),
+                Ok(Some(given)) => claims.extend(field_claims(grounds, field, given, within.start(), read_tokens)),
                 Ok(None) => claims.push(failed(field, "the answer was cut before this field")),
                 Err(reason) => claims.push(failed(field, reason)),
             }
@@ -114,7 +118,13 @@ pub(super) fn valued(field: &FieldSpec, grounded: Grounded) -> Vec<Claim> {
 
 /// The values of `text` that may be what `field` asks for.
 fn values_in(field: &FieldSpec, text: &str) -> Vec<Found> {
-    if ending::asked(field) { ending::last_days(text) } else { values::find(field.kind, text) }
+    if ending::asked(field) {
+        ending::last_days(text)
+    } else if ending::asked_for_effect(field) {
+        ending::first_days(text)
+    } else {
+        values::find(field.kind, text)
+    }
 }
 
 /// A value, how it is said first, and the passages that have it.

@@ -168,6 +168,11 @@ impl FieldSpec {
     pub fn queries(&self) -> Vec<String> {
         if self.keywords.is_empty() { vec![self.name.clone()] } else { self.keywords.clone() }
     }
+
+    /// All words that say what is asked for: what passages are ranked by before the model is asked.
+    pub fn request(&self) -> String {
+        [&self.name, &self.description].into_iter().chain(&self.keywords).cloned().collect::<Vec<_>>().join(" ")
+    }
 }
 
 impl FieldType {

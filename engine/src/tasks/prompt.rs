@@ -8,13 +8,17 @@ use serde_json::{Map, Value, json};
 
 /// Version of everything in this file, and of what counts as a quote; kept with each result. Raise it when any wording
 /// or shape changes.
-pub const PROMPT_VERSION: u32 = 2;
+pub const PROMPT_VERSION: u32 = 3;
 
 /// Shortest and longest quote in characters: shorter ones say too little to be found, longer ones repeat the document.
 const QUOTE_CHARS: (u64, u64) = (20, 400);
 
 /// Most tokens of an answer.
 pub const MOST_ANSWER_TOKENS: usize = 900;
+/// Most passages shown beside a request, and most tokens of them with their framing.
+pub const PASSAGES: usize = 5;
+/// See [`PASSAGES`].
+pub const PASSAGE_TOKENS: usize = 640;
 /// Most key points: as many as a person reads before opening the document.
 const KEY_POINTS: usize = 7;
 /// Most lines of each kind in minutes, and most people.
@@ -146,13 +150,26 @@ pub fn catalogue(template: ChatTemplate, pack: &Pack) -> Value {
         };
         pieces.into_iter().map(piece).collect()
     };
-    let of_fields = pack.fields.iter().map(|f| (f.name.clone(), json!(fields(std::slice::from_ref(f)))));
+    let of_fields = pack.fields.iter().map(|f| {
+        let Prompt { instruction, schema, max_tokens } = fields(std::slice::from_ref(f));
+        let asked = json!({
+            "instruction": instruction, "schema": schema, "max_tokens": max_tokens, "ranked_by": f.request(),
+        });
+        (f.name.clone(), asked)
+    });
     json!({
         "prompt_version": PROMPT_VERSION,
         "framing_version": framing::FRAMING_VERSION,
         "before": pieces(framing::before(template, "{label}")),
         "after": pieces(framing::after()),
-        "request": pieces(framing::question(template, "{instruction}")),
+        "request": pieces(framing::question(template, &[], "{instruction}")),
+        "passages": {
+            "before": framing::PASSAGES_BEFORE,
+            "each": framing::passage("{number}", "{passage}"),
+            "after": framing::PASSAGES_AFTER,
+            "most_tokens": PASSAGE_TOKENS,
+            "frame_tokens": framing::PASSAGE_FRAME_TOKENS,
+        },
         "end": pieces(template.close()),
         "requests": {
             "headline": headline(),

@@ -3,81 +3,22 @@
 use super::asking::Asking;
 use super::evidence::{Grounded, Grounds, look_over, one_line, strings};
 use super::{Claim, ClaimKind, Status, TaskError, prompt};
-use crate::text::words;
+use crate::index::nearest::carrying;
+use crate::text::Span;
 use serde_json::Value;
 
-/// Words of questions that are not worth searching for.
-const COMMON: &[&str] = &[
-    "what",
-    "when",
-    "where",
-    "which",
-    "who",
-    "whom",
-    "whose",
-    "why",
-    "how",
-    "does",
-    "did",
-    "the",
-    "this",
-    "that",
-    "these",
-    "those",
-    "there",
-    "with",
-    "from",
-    "under",
-    "about",
-    "have",
-    "has",
-    "been",
-    "will",
-    "shall",
-    "would",
-    "could",
-    "should",
-    "much",
-    "many",
-    "any",
-    "are",
-    "was",
-    "were",
-    "and",
-    "for",
-    "can",
-    "may",
-    "into",
-    "document",
-    "contract",
-    "agreement",
-    "is",
-    "it",
-    "its",
-    "of",
-    "in",
-    "on",
-    "to",
-    "by",
-    "a",
-    "an",
-    "or",
-    "do",
-    "be",
-    "if",
-];
-
-/// Asks `question` of what was read.
+/// Asks `question` of what was read, which stands at `within`.
 pub(crate) fn run(
     asking: &mut Asking<'_>,
     grounds: &Grounds<'_>,
     question: &str,
-    after: usize,
+    within: Span,
     read_tokens: usize,
 ) -> Result<Vec<Claim>, TaskError> {
     asking.stage("question", "Answering")?;
     asking.progress(0, 1, "steps")?;
-    let Ok(given) = asking.ask("Answer", prompt::question(question))? else {
+    let passages = grounds.nearest(question, within);
+    let Ok(given) = asking.ask_beside("Answer", prompt::question(question), passages)? else {
         return Ok(Vec::new());
     };
     asking.progress(1, 1, "steps")?;
@@ -85,10 +26,10 @@ pub(crate) fn run(
     if strings(&given, "quotes").is_empty() {
         let mut claim = Grounded::default().claim(ClaimKind::Answer, question, String::new());
         claim.status = Status::NotFound;
-        claim.searched = Some(grounds.searched(queries(question), true, read_tokens));
+        claim.searched = Some(grounds.searched(vec![carrying(question)], true, read_tokens));
         return Ok(vec![claim]);
     }
-    let grounded = grounds.ground(strings(&given, "quotes"), after);
+    let grounded = grounds.ground(strings(&given, "quotes"), within.start());
     let text = match grounded.evidence.first() {
         Some(e) if answer.is_empty() => one_line(&e.quote),
         _ => answer,
@@ -96,12 +37,6 @@ pub(crate) fn run(
     let mut claim = grounded.claim(ClaimKind::Answer, question, text);
     look_over(grounds, &mut claim);
     Ok(vec![claim])
-}
-
-/// The words of a question that carry it, as one query.
-fn queries(question: &str) -> Vec<String> {
-    let carrying: Vec<&str> = words(question).filter(|w| !COMMON.contains(&w.to_lowercase().as_str())).collect();
-    vec![if carrying.is_empty() { question.to_owned() } else { carrying.join(" ") }]
 }
 
 /// Joins the answers of several parts: what any part answered stands; "not found" only where no part has it.

@@ -1,6 +1,6 @@
 //! `lectern model`: look at a model, let it write, and write out its logits for comparison with other engines.
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::{BufRead as _, IsTerminal as _, Write as _};
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -10,7 +10,9 @@ use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use lectern_engine::generate::locate::{find_adapter, folder_card};
 use lectern_engine::generate::native::KEYS_AND_VALUES;
-use lectern_engine::tasks::{Pack, prompt};
+use lectern_engine::import::normalize::normalize;
+use lectern_engine::import::{parse, sniff};
+use lectern_engine::tasks::{Pack, prompt, shown_passages};
 use lectern_model::adapter::Adapter;
 use lectern_model::bench;
 use lectern_model::chat::{ChatTemplate, Role};
@@ -81,6 +83,16 @@ enum What {
         #[arg(long, value_name = "NAME", default_value = "chatml")]
         chat_template: String,
     },
+    /// Print the passages that are shown beside requests, for code that trains a model: of each line of standard input,
+    /// {"text": …, "requests": […]}, a line with a list of passages for each request
+    Passages,
+}
+
+/// A line of standard input of `lectern model passages`.
+#[derive(Debug, serde::Deserialize)]
+struct Requests {
+    text: String,
+    requests: Vec<String>,
 }
 
 #[derive(Debug, Args)]
@@ -185,6 +197,7 @@ pub(crate) fn run(args: ModelArgs) -> anyhow::Result<ExitCode> {
         What::Convert { model, quantize, out, file_mb } => convert(&model, quantize, &out, file_mb)?,
         What::Logits { model, ids, out } => logits(&model, &ids, &out)?,
         What::Prompts { pack, chat_template } => prompts(&pack, &chat_template)?,
+        What::Passages => passages()?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -193,6 +206,20 @@ fn prompts(pack: &str, chat_template: &str) -> anyhow::Result<()> {
     let template = ChatTemplate::by_name(chat_template)
         .with_context(|| format!("the chat template `{chat_template}` is not known"))?;
     crate::print::json(&prompt::catalogue(template, &Pack::built_in(pack)?))
+}
+
+fn passages() -> anyhow::Result<()> {
+    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    for (number, line) in (1..).zip(std::io::stdin().lock().lines()) {
+        let of_line = || format!("line {number} of standard input");
+        let asked: Requests = serde_json::from_str(&line.with_context(of_line)?).with_context(of_line)?;
+        let bytes = asked.text.as_bytes();
+        let format = sniff("document.txt", bytes).with_context(|| format!("{}: not a text", of_line()))?;
+        let document = normalize(parse(format, bytes, None, None).with_context(of_line)?);
+        serde_json::to_writer(&mut out, &shown_passages(&document, &asked.requests))?;
+        out.write_all(b"\n")?;
+    }
+    Ok(out.flush()?)
 }
 
 fn template(folder: &Path) -> anyhow::Result<ChatTemplate> {

@@ -1,0 +1,307 @@
+//! The parties as the first lines of an agreement introduce them: "by and between Ann Lee ("Tenant") and the Town of
+//! Vinton, a municipal corporation (the "Landlord")". The name is what stands before what a party is called; it needs no
+//! legal form, which is all that the pieces of sentences know a name by.
+
+use crate::text::Span;
+use crate::values::{is_form, party_name};
+
+/// How far into a document an introduction may begin, and its greatest length, in bytes.
+const WITHIN: usize = 12_000;
+const LONGEST: usize = 2_400;
+/// Longest name, in words; longer ones are descriptions.
+const MOST_WORDS: usize = 12;
+/// Words that lead into an introduction.
+const LEADS: [&str; 3] = ["between", "among", "amongst"];
+/// Where an introduction ends at the latest, in lower case.
+const ENDS: [&str; 10] = [
+    "whereas",
+    "witnesseth",
+    "recital",
+    "background",
+    "now, therefore",
+    "now therefore",
+    "in consideration",
+    "agree as follows",
+    "agrees as follows",
+    "it is agreed",
+];
+/// Words of defined terms that name no party.
+const NO_PARTY: [&str; 12] = [
+    "party",
+    "parties",
+    "agreement",
+    "date",
+    "act",
+    "contract",
+    "term",
+    "amendment",
+    "lease",
+    "exhibit",
+    "signatory",
+    "collectively",
+];
+
+/// The names in the first introduction of `text` that names at least two parties, in order; where there is none, the two
+/// names of its cover.
+pub(super) fn introduced(text: &str) -> Vec<Span> {
+    let head = text.get(..text.floor_char_boundary(WITHIN)).unwrap_or(text);
+    let leads = LEADS.iter().flat_map(|lead| word_places(head, lead).map(move |at| at + lead.len()));
+    let mut leads: Vec<usize> = leads.collect();
+    leads.sort_unstable();
+    let mut found = leads.into_iter().map(|from| names(text, from));
+    found.find(|names| names.len() >= 2).unwrap_or_else(|| cover(head))
+}
+
+/// The names above and below a line that is only "and", as covers of agreements have them.
+fn cover(head: &str) -> Vec<Span> {
+    let mut at = 0;
+    let mut lines: Vec<Span> = Vec::new();
+    for line in head.split_inclusive('\n') {
+        let text = line.trim();
+        let start = at + line.find(text).unwrap_or_default();
+        at += line.len();
+        if !text.is_empty() {
+            lines.push(Span::new(start, start + text.len()));
+        }
+    }
+    let alone = |line: &Span| head.get(line.range()).is_some_and(|t| t.eq_ignore_ascii_case("and"));
+    let of = |line: &Span| name_in(head.get(line.range())?).map(|s| s.shifted(line.start()));
+    let around = lines.windows(3).filter_map(|w| match w {
+        [above, and, below] if alone(and) => Some(vec![of(above)?, of(below)?]),
+        _ => None,
+    });
+    around.take(1).flatten().collect()
+}
+
+/// Where `word` stands in `text` as a word of its own, in any case.
+fn word_places<'t>(text: &'t str, word: &'static str) -> impl Iterator<Item = usize> + 't {
+    let alone = move |at: usize| {
+        let before = text.get(..at).and_then(|t| t.chars().next_back());
+        let after = text.get(at + word.len()..).and_then(|t| t.chars().next());
+        !before.is_some_and(char::is_alphanumeric) && !after.is_some_and(char::is_alphanumeric)
+    };
+    let starts = text.char_indices().map(|(at, _)| at);
+    starts.filter(move |&at| text.get(at..at + word.len()).is_some_and(|t| t.eq_ignore_ascii_case(word)) && alone(at))
+}
+
+/// The names between `from` and the end of the introduction that begins there.
+fn names(text: &str, from: usize) -> Vec<Span> {
+    let region = region(text, from);
+    let mut found: Vec<Span> = Vec::new();
+    let mut rest = region.start();
+    for role in roles(text, region) {
+        let before = text.get(rest..role.start()).unwrap_or_default();
+        let begin =
+            if found.is_empty() && rest == region.start() { 0 } else { next_party(before).unwrap_or(before.len()) };
+        if let Some(name) = name_in(before.get(begin..).unwrap_or_default()) {
+            found.push(name.shifted(rest + begin));
+        }
+        rest = role.end();
+    }
+    found
+}
+
+/// What may belong to the introduction that begins at `from`.
+fn region(text: &str, from: usize) -> Span {
+    let end = text.floor_char_boundary((from + LONGEST).min(text.len()));
+    let lower = text.get(from..end).unwrap_or_default().to_ascii_lowercase();
+    let stop = ENDS.iter().filter_map(|word| lower.find(word)).min().unwrap_or(lower.len());
+    Span::new(from, from + stop)
+}
+
+/// What parties are called in `region`, with its brackets: `(the "Company")`, `(hereinafter referred to as "X")`,
+/// `(ACME)`, and without brackets `hereinafter referred to as X`.
+fn roles(text: &str, region: Span) -> Vec<Span> {
+    let piece = text.get(region.range()).unwrap_or_default();
+    let mut found = Vec::new();
+    for (open, _) in piece.match_indices('(') {
+        let Some(close) = piece.get(open..).and_then(|t| t.find(')')).map(|i| open + i) else { break };
+        // "Orion Metals (Oslo) Ltd": inside a name.
+        let next = piece.get(close + 1..).unwrap_or_default().split_whitespace().next().unwrap_or_default();
+        let inside_name = is_form(next.trim_end_matches([',', '.', ';']));
+        if !inside_name && calls_a_party(piece.get(open + 1..close).unwrap_or_default()) {
+            found.push(Span::new(open, close + 1));
+        }
+    }
+    for (at, _) in piece.to_ascii_lowercase().match_indices("hereinafter") {
+        let inside = found.iter().any(|s| s.start() <= at && at < s.end());
+        let line = piece.get(at..).unwrap_or_default();
+        // Without brackets it ends with its line or after a few words.
+        let end = line.find(['\n', ';', '(']).unwrap_or(line.len()).min(line.floor_char_boundary(60));
+        if !inside && line.get(..end).is_some_and(|l| l.contains("called") || l.contains("referred to as")) {
+            found.push(Span::new(at, at + end));
+        }
+    }
+    found.sort_unstable();
+    found.into_iter().map(|s| s.shifted(region.start())).collect()
+}
+
+/// Whether what stands in brackets is what a party is called.
+fn calls_a_party(inner: &str) -> bool {
+    let lower = inner.to_lowercase();
+    let words = || lower.split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty());
+    if words().any(|w| NO_PARTY.contains(&w)) || inner.len() > 120 {
+        return false;
+    }
+    let quoted = inner.contains(['"', '“', '”', '‘', '’']) && words().next().is_some();
+    let name = inner.strip_prefix("the ").unwrap_or(inner);
+    let short =
+        name.starts_with(char::is_uppercase) && words().count() <= 4 && !name.contains(|c: char| c.is_ascii_digit());
+    quoted || short
+}
+
+/// Where the next party begins in what follows one: after an "and" or a semicolon that a capital follows and no word
+/// that goes on with the description ("organized and existing under", "France and Spain").
+fn next_party(between: &str) -> Option<usize> {
+    let lower = between.to_ascii_lowercase();
+    let after = |mark: &str| lower.match_indices(mark).map(|(at, m)| at + m.len()).collect::<Vec<_>>();
+    let mut starts: Vec<usize> = ["and ", "and\n", "; ", ";\n", "and: "].iter().flat_map(|m| after(m)).collect();
+    starts.sort_unstable();
+    let begins = |&&at: &&usize| {
+        let whole = at < 5 || between.get(..at - 4).is_none_or(|t| !t.ends_with(char::is_alphanumeric));
+        let next = between.get(at..).unwrap_or_default().trim_start();
+        let next = next.strip_prefix("the ").unwrap_or(next);
+        let named = name_in(next).is_some_and(|n| n.start() == 0);
+        whole && named && next.starts_with(|c: char| c.is_uppercase() || c.is_ascii_digit() || brand(next, c))
+    };
+    starts.iter().find(begins).copied()
+}
+
+/// "mPhase", "iMine": a small letter and then a capital.
+fn brand(word: &str, first: char) -> bool {
+    first.is_lowercase() && word.chars().nth(1).is_some_and(char::is_uppercase)
+}
+
+/// The name that `text` begins with, after "the", numbers and marks.
+fn name_in(text: &str) -> Option<Span> {
+    let mut start = text.len() - text.trim_start_matches(|c: char| !c.is_alphanumeric()).len();
+    for lead in ["and ", "the ", "The ", "THE "] {
+        if text.get(start..).is_some_and(|t| t.starts_with(lead)) && lead != "THE " {
+            start += lead.len();
+        }
+    }
+    let rest = text.get(start..)?;
+    let shown = if rest.chars().next().is_some_and(|c| brand(rest, c)) { rest.get(1..)? } else { rest };
+    let skipped = rest.len() - shown.len();
+    let name = party_name(shown)?;
+    let at = start + skipped + shown.find(name)?;
+    let span = Span::new(at - skipped, at + name.len());
+    let span = Span::new(span.start(), span.start() + without_address(text.get(span.range())?).len());
+    let name = text.get(span.range())?;
+    let words: Vec<&str> = name.split_whitespace().collect();
+    let small = words.iter().filter(|w| w.starts_with(char::is_lowercase) && !SMALL.contains(w)).count();
+    (words.len() <= MOST_WORDS && small <= usize::from(skipped > 0) && !name.contains('_')).then_some(span)
+}
+
+/// A name without the address after it: it ends with its line, and with a comma after its legal form or before a number.
+fn without_address(name: &str) -> &str {
+    let line = name.split("\n\n").next().unwrap_or(name);
+    let mut at = 0;
+    let mut named = false;
+    for word in line.split_inclusive([' ', '\n']) {
+        let bare = word.trim_end().trim_end_matches([',', ';', ':']);
+        let form = is_form(bare.trim_end_matches('.'));
+        if (named && !form)
+            || (at > 0
+                && bare.starts_with(|c: char| c.is_ascii_digit())
+                && line.get(..at).unwrap_or_default().trim_end().ends_with(','))
+        {
+            return line.get(..at).unwrap_or_default().trim_end().trim_end_matches([',', ';', ':']);
+        }
+        named = form && word.trim_end().ends_with(',');
+        at += word.len();
+    }
+    line.trim_end().trim_end_matches([',', ';', ':'])
+}
+
+/// Small words inside names.
+const SMALL: [&str; 8] = ["of", "the", "and", "for", "de", "la", "plc", "dba"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(text: &str) -> Vec<&str> {
+        introduced(text).into_iter().map(|s| &text[s.range()]).collect()
+    }
+
+    #[test]
+    fn names_stand_before_what_parties_are_called() {
+        assert_eq!(
+            found(
+                "This lease is made this 3rd day of May, 2015, by and between the TOWN OF ELLMAR, OHIO, an Ohio \
+                   municipal corporation (\"Grantor\"), and HILLSIDE GAS COMPANY, an Ohio corporation (\"Grantee\").\n\nWHEREAS"
+            ),
+            ["TOWN OF ELLMAR, OHIO", "HILLSIDE GAS COMPANY"]
+        );
+        assert_eq!(
+            found(
+                "AGREEMENT dated as of June 24, 2020, between Lilac Funds (the \"Trust\"), a Maine business trust, and \
+                   Poplar Fund Management, Inc. (the \"Adviser\"), a Florida Corporation."
+            ),
+            ["Lilac Funds", "Poplar Fund Management, Inc."]
+        );
+        assert_eq!(
+            found(
+                "by and between qPhase Technologies Inc., a Utah corporation located at 5 Elm Road, Provo (\"qPhase\") and \
+                   R.T. Watson, Inc., with its principal place of business at 33 High Street, York (\"RTW\")."
+            ),
+            ["qPhase Technologies Inc.", "R.T. Watson, Inc."]
+        );
+    }
+
+    #[test]
+    fn people_need_no_legal_form_and_a_description_is_no_name() {
+        assert_eq!(
+            found(
+                "SERVICES AGREEMENT, dated as of April 1, 2019 (the \"Agreement\"), between Ida Maron (\"Maron\") and \
+                   Hillside Solutions, Inc., a Nevada corporation (the \"Company\")."
+            ),
+            ["Ida Maron", "Hillside Solutions, Inc."]
+        );
+        assert_eq!(
+            found(
+                "by and between Orion Metals Ltd, a company organized and existing under the laws of England and Wales \
+                   (\"Orion\") and _______________ (\"Buyer\")"
+            ),
+            Vec::<&str>::new(),
+            "one name and a blank are no introduction of two"
+        );
+    }
+
+    #[test]
+    fn names_without_brackets_and_lines_of_their_own() {
+        assert_eq!(
+            found(
+                "SUPPLY AGREEMENT\n\nbetween\n\nELBE OLEO GmbH & Co KG, Hafenwall 3, 20095 Hamburg\n\n— hereinafter \
+                   referred to as Elbe —\n\nand\n\nUltra Pharmaceutical Inc, 60 Elm Court, Novato\n\n— hereinafter referred to \
+                   as Ultra —\n"
+            ),
+            ["ELBE OLEO GmbH & Co KG", "Ultra Pharmaceutical Inc"]
+        );
+    }
+
+    #[test]
+    fn a_place_in_brackets_is_part_of_a_name_and_a_cover_has_names_too() {
+        assert_eq!(
+            found(
+                "by and between Elm Laboratories, (Bermuda) Ltd., a company of Bermuda (\"Elm\"), and Fleet Works Limited, \
+                   of 94 High Road, Leeds (\"Fleet\") is made"
+            ),
+            ["Elm Laboratories, (Bermuda) Ltd.", "Fleet Works Limited"]
+        );
+        assert_eq!(
+            found(
+                "SERVICE AGREEMENT\n\n1 OCTOBER 2019\n\nHILL 2005 LIMITED\n\nand\n\nJOHN WEAVER\n\nTable of Contents"
+            ),
+            ["HILL 2005 LIMITED", "JOHN WEAVER"]
+        );
+        assert!(found("we met\nand\nthey spoke").is_empty());
+    }
+
+    #[test]
+    fn nothing_is_introduced_where_nobody_is_called_anything() {
+        assert!(found("The meeting was held between noon and three. Ann and Ben spoke.").is_empty());
+        assert!(found("").is_empty());
+    }
+}
