@@ -12,6 +12,8 @@ const LONGEST: usize = 2_400;
 const MOST_WORDS: usize = 12;
 /// Words that lead into an introduction.
 const LEADS: [&str; 3] = ["between", "among", "amongst"];
+/// Words that do where a list follows.
+const HEADS: [&str; 1] = ["parties"];
 /// Where an introduction ends at the latest, in lower case.
 const ENDS: [&str; 10] = [
     "whereas",
@@ -46,10 +48,32 @@ const NO_PARTY: [&str; 12] = [
 pub(super) fn introduced(text: &str) -> Vec<Span> {
     let head = text.get(..text.floor_char_boundary(WITHIN)).unwrap_or(text);
     let leads = LEADS.iter().flat_map(|lead| word_places(head, lead).map(move |at| at + lead.len()));
-    let mut leads: Vec<usize> = leads.collect();
+    // "Parties: (1) Ann Lee": a heading, not a word of a sentence.
+    let heads = HEADS.iter().flat_map(|lead| word_places(head, lead).map(move |at| at + lead.len()));
+    let listed = |at: &usize| head.get(*at..).is_some_and(|t| t.trim_start().starts_with([':', '(', '1']));
+    let mut leads: Vec<usize> = leads.chain(heads.filter(listed)).collect();
     leads.sort_unstable();
     let mut found = leads.into_iter().map(|from| names(text, from));
-    found.find(|names| names.len() >= 2).unwrap_or_else(|| cover(head))
+    let named = found.find(|names| names.len() >= 2).unwrap_or_else(|| by_letter(head));
+    if named.is_empty() { cover(head) } else { named }
+}
+
+/// The names after "Party A:" and "Party B:", and so on.
+fn by_letter(head: &str) -> Vec<Span> {
+    let label = |letter: char| {
+        let label = format!("Party {letter}:");
+        head.find(&label).map(|at| Span::new(at, at + label.len()))
+    };
+    let labels: Vec<Span> = ('A'..='F').map_while(label).collect();
+    let ends = labels.iter().skip(1).map(|l| l.start()).chain([head.len()]);
+    let pieces = labels.iter().zip(ends).map(|(label, end)| Span::new(label.end(), end.max(label.end())));
+    let of = |piece: Span| {
+        let line = head.get(piece.range())?.split('\n').find(|l| !l.trim().is_empty())?;
+        let at = piece.start() + head.get(piece.range())?.find(line)?;
+        name_in(line).map(|s| s.shifted(at))
+    };
+    let names: Vec<Span> = pieces.filter_map(of).collect();
+    if names.len() >= 2 { names } else { Vec::new() }
 }
 
 /// The names above and below a line that is only "and", as covers of agreements have them.
@@ -118,7 +142,7 @@ fn roles(text: &str, region: Span) -> Vec<Span> {
         let Some(close) = piece.get(open..).and_then(|t| t.find(')')).map(|i| open + i) else { break };
         // "Orion Metals (Oslo) Ltd": inside a name.
         let next = piece.get(close + 1..).unwrap_or_default().split_whitespace().next().unwrap_or_default();
-        let inside_name = is_form(next.trim_end_matches([',', '.', ';']));
+        let inside_name = is_form(next.trim_matches(['(', ')', ',', '.', ';']));
         if !inside_name && calls_a_party(piece.get(open + 1..close).unwrap_or_default()) {
             found.push(Span::new(open, close + 1));
         }
@@ -126,8 +150,10 @@ fn roles(text: &str, region: Span) -> Vec<Span> {
     for (at, _) in piece.to_ascii_lowercase().match_indices("hereinafter") {
         let inside = found.iter().any(|s| s.start() <= at && at < s.end());
         let line = piece.get(at..).unwrap_or_default();
-        // Without brackets it ends with its line or after a few words.
+        // Without brackets it ends with what is in quotes, with its line, or after a few words.
+        let quoted = line.match_indices(['"', '“', '”']).nth(1).map(|(i, mark)| i + mark.len());
         let end = line.find(['\n', ';', '(']).unwrap_or(line.len()).min(line.floor_char_boundary(60));
+        let end = quoted.unwrap_or(end).min(end);
         if !inside && line.get(..end).is_some_and(|l| l.contains("called") || l.contains("referred to as")) {
             found.push(Span::new(at, at + end));
         }
@@ -136,47 +162,50 @@ fn roles(text: &str, region: Span) -> Vec<Span> {
     found.into_iter().map(|s| s.shifted(region.start())).collect()
 }
 
-/// Whether what stands in brackets is what a party is called.
+/// Whether what stands in brackets is what a party is called: the first thing in quotes, or all of it.
 fn calls_a_party(inner: &str) -> bool {
-    let lower = inner.to_lowercase();
-    let words = || lower.split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty());
-    if words().any(|w| NO_PARTY.contains(&w)) || inner.len() > 120 {
+    const QUOTES: [char; 5] = ['"', '“', '”', '‘', '’'];
+    let quoted = inner.split(QUOTES).nth(1).filter(|_| inner.contains(QUOTES));
+    let called = quoted.unwrap_or_else(|| inner.strip_prefix("the ").unwrap_or(inner)).trim();
+    let lower = called.to_lowercase();
+    let mut words = lower.split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty()).peekable();
+    if inner.len() > 160 || words.peek().is_none() || words.clone().any(|w| NO_PARTY.contains(&w)) {
         return false;
     }
-    let quoted = inner.contains(['"', '“', '”', '‘', '’']) && words().next().is_some();
-    let name = inner.strip_prefix("the ").unwrap_or(inner);
-    let short =
-        name.starts_with(char::is_uppercase) && words().count() <= 4 && !name.contains(|c: char| c.is_ascii_digit());
-    quoted || short
+    let short = called.starts_with(char::is_uppercase) && words.count() <= 4;
+    quoted.is_some() || (short && !called.contains(|c: char| c.is_ascii_digit()))
 }
 
 /// Where the next party begins in what follows one: after an "and" or a semicolon that a capital follows and no word
 /// that goes on with the description ("organized and existing under", "France and Spain").
 fn next_party(between: &str) -> Option<usize> {
     let lower = between.to_ascii_lowercase();
-    let after = |mark: &str| lower.match_indices(mark).map(|(at, m)| at + m.len()).collect::<Vec<_>>();
-    let mut starts: Vec<usize> = ["and ", "and\n", "; ", ";\n", "and: "].iter().flat_map(|m| after(m)).collect();
+    let ands = word_places(&lower, "and").map(|at| at + "and".len());
+    let mut starts: Vec<usize> = ands.chain(lower.match_indices(';').map(|(at, _)| at + 1)).collect();
     starts.sort_unstable();
     let begins = |&&at: &&usize| {
-        let whole = at < 5 || between.get(..at - 4).is_none_or(|t| !t.ends_with(char::is_alphanumeric));
-        let next = between.get(at..).unwrap_or_default().trim_start();
+        let next = between.get(at..).unwrap_or_default();
+        let next = next.trim_start_matches(|c: char| c.is_whitespace() || c == ':');
         let next = next.strip_prefix("the ").unwrap_or(next);
+        // After "(2)".
+        let next =
+            if next.starts_with('(') { next.split_once(')').map_or(next, |(_, n)| n.trim_start()) } else { next };
         let named = name_in(next).is_some_and(|n| n.start() == 0);
-        whole && named && next.starts_with(|c: char| c.is_uppercase() || c.is_ascii_digit() || brand(next, c))
+        named && next.starts_with(|c: char| c.is_uppercase() || c.is_ascii_digit() || brand(next, c))
     };
     starts.iter().find(begins).copied()
 }
 
-/// "mPhase", "iMine": a small letter and then a capital.
+/// "mPhase", "i3": a small letter and then a capital or a digit.
 fn brand(word: &str, first: char) -> bool {
-    first.is_lowercase() && word.chars().nth(1).is_some_and(char::is_uppercase)
+    first.is_lowercase() && word.chars().nth(1).is_some_and(|c| c.is_uppercase() || c.is_ascii_digit())
 }
 
 /// The name that `text` begins with, after "the", numbers and marks.
 fn name_in(text: &str) -> Option<Span> {
     let mut start = text.len() - text.trim_start_matches(|c: char| !c.is_alphanumeric()).len();
-    for lead in ["and ", "the ", "The ", "THE "] {
-        if text.get(start..).is_some_and(|t| t.starts_with(lead)) && lead != "THE " {
+    for lead in ["and ", "the "] {
+        if text.get(start..).is_some_and(|t| t.starts_with(lead)) {
             start += lead.len();
         }
     }
@@ -195,7 +224,8 @@ fn name_in(text: &str) -> Option<Span> {
 
 /// A name without the address after it: it ends with its line, and with a comma after its legal form or before a number.
 fn without_address(name: &str) -> &str {
-    let line = name.split("\n\n").next().unwrap_or(name);
+    let ends = ["\n\n", "   ", " ["].iter().filter_map(|mark| name.find(mark)).min();
+    let line = name.get(..ends.unwrap_or(name.len())).unwrap_or(name).trim_end_matches(" of").trim_end_matches(" is");
     let mut at = 0;
     let mut named = false;
     for word in line.split_inclusive([' ', '\n']) {
@@ -297,6 +327,42 @@ mod tests {
             ["HILL 2005 LIMITED", "JOHN WEAVER"]
         );
         assert!(found("we met\nand\nthey spoke").is_empty());
+    }
+
+    #[test]
+    fn lists_of_parties_and_what_follows_and_in_capitals() {
+        assert_eq!(
+            found(
+                "PARTIES (1) Hillside UK Limited is a company registered in England (the \"Employer\"); and (2) Bret Hauer of \
+                   [address removed] (the \"Executive\").\n\nAGREED TERMS"
+            ),
+            ["Hillside UK Limited", "Bret Hauer"]
+        );
+        assert_eq!(
+            found(
+                "BETWEEN:\n\nELM NATURALS, INC., a company having its office at 7 Elm Street\n\n(\"Elm\" or the \
+                   \"Company\")\n\nAND:\n\nC.M. OLIVE & COMPANY LIMITED, a company amalgamated here\n\n(the \"Contractor\")"
+            ),
+            ["ELM NATURALS, INC.", "C.M. OLIVE & COMPANY LIMITED"]
+        );
+        assert_eq!(
+            found(
+                "between ELM GAS COMPANY, hereinafter referred to as \"Transporter\" and OAK GAS AND ELECTRIC COMPANY, a \
+                   Kentucky Corporation, hereinafter referred to as \"Shipper\"."
+            ),
+            ["ELM GAS COMPANY", "OAK GAS AND ELECTRIC COMPANY"]
+        );
+        assert_eq!(
+            found("Party A: People's Government of Elm County Party B: Oak New Energy Co., Ltd.   Party A welcomes"),
+            ["People's Government of Elm County", "Oak New Energy Co., Ltd."]
+        );
+        assert_eq!(
+            found(
+                "between Ann Lee (\"Ann\"), and The University of Elm, located at 2 Hall (\"University\" and, together with \
+                   Ann, the \"Parties\")"
+            ),
+            ["Ann Lee", "The University of Elm"]
+        );
     }
 
     #[test]

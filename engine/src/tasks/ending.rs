@@ -50,7 +50,9 @@ const BEGINNING: [&str; 13] = [
 /// How many tokens before a date are looked at for such a word.
 const REACH: usize = 12;
 /// Words for the day a contract was made.
-const MADE: [&str; 14] = [
+const MADE: [&str; 16] = [
+    "date of the agreement",
+    "date signed",
     "date hereof",
     "date above",
     "above date",
@@ -194,7 +196,8 @@ impl<'a> Starts<'a> {
             let place = grounds.place(claim.evidence.first()?.span);
             Some(Start { day: day(iso)?, named: format!("the {label}"), place })
         };
-        Self { grounds, made: found(AGREEMENT_DATE), effective: found(EFFECTIVE_DATE) }
+        let made = found(AGREEMENT_DATE).or_else(|| opening_day(grounds));
+        Self { grounds, made, effective: found(EFFECTIVE_DATE) }
     }
 
     /// The day on which the term of `quote` ends, and how it was counted.
@@ -256,6 +259,21 @@ impl<'a> Starts<'a> {
         }
         None
     }
+}
+
+/// The first day that a document's first lines name as the one it was made on or begins with.
+fn opening_day(grounds: &Grounds<'_>) -> Option<Start> {
+    const OPENING: usize = 2_500;
+    let text = &grounds.document.text;
+    let head = text.get(..text.floor_char_boundary(OPENING))?;
+    let (found, day) = with_roles(head).into_iter().find_map(|(found, role)| {
+        let Value::Date { iso } = &found.value else { return None };
+        let before = head.get(head.floor_char_boundary(found.span.start().saturating_sub(60))..found.span.start())?;
+        let made = ["made", "executed", "signed", "dated"].iter().any(|word| says(before, word));
+        (role == Role::First || made).then_some(())?;
+        Some((found.span, day(iso)?))
+    })?;
+    Some(Start { day, named: "the date in its first lines".to_owned(), place: grounds.place(found) })
 }
 
 fn day(iso: &str) -> Option<NaiveDate> {
@@ -394,8 +412,6 @@ mod tests {
         let mut made = line("Agreement Date", "3 March 2017");
         made.value = Some(Value::Date { iso: "2017-03-03".into() });
         let mut claims = vec![line("Effective Date", quote)];
-        count(&grounds, &pack, &mut claims);
-        assert_eq!(claims[0].value, None, "no day the contract was made is known");
         claims.push(made);
         count(&grounds, &pack, &mut claims);
         assert_eq!(claims[0].value.as_ref().unwrap().to_string(), "2017-03-03");
@@ -404,6 +420,17 @@ mod tests {
             "{:?}",
             claims[0].checks
         );
+    }
+
+    #[test]
+    fn the_first_lines_say_when_a_contract_was_made_where_no_field_does() {
+        let head = "THIS AGREEMENT is made as of the 20th day of March 2002, by and between A Inc. and B Inc.";
+        let (day, note) =
+            counted(head, "The term shall be three years, commencing on the date of this Agreement.").unwrap();
+        assert_eq!(day, "2005-03-20");
+        assert!(note.contains("the date in its first lines"), "{note}");
+        let other = "A law of 20 March 2002 applies.";
+        assert_eq!(counted(other, "The term shall be three years, commencing on the date of this Agreement."), None);
     }
 
     #[test]
