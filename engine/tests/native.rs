@@ -5,6 +5,7 @@ mod tiny;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
+use lectern_engine::generate::framing;
 use lectern_engine::generate::native::NativeGenerator;
 use lectern_engine::generate::{Answer, GenerateError, Generator, ReadReport, Reading, Request, Shape, StopReason};
 use lectern_engine::progress::{Event, Silent};
@@ -110,12 +111,30 @@ fn answers_do_not_change_what_was_read() {
     generator.read(&place.reading(), &mut Silent).unwrap();
     let first = ask(&mut generator);
     generator
-        .answer(
-            &Request { passages: Vec::new(), instruction: "Another thing.".into(), ..request(Shape::Text, 30) },
-            &mut Silent,
-        )
+        .answer(&Request { instruction: "Another thing.".into(), ..request(Shape::Text, 30) }, &mut Silent)
         .unwrap();
     assert_eq!(ask(&mut generator), first);
+}
+
+#[test]
+fn passages_are_put_before_the_request() {
+    let place = place(300);
+    let mut generator = place.load();
+    generator.read(&place.reading(), &mut Silent).unwrap();
+    let plain = request(Shape::Text, 24);
+    let beside = Request { passages: vec!["The fee is due.".into()], ..plain.clone() };
+    let written = Request {
+        instruction: format!(
+            "{}{}{}{}",
+            framing::PASSAGES_BEFORE,
+            framing::passage("1", "The fee is due."),
+            framing::PASSAGES_AFTER,
+            plain.instruction
+        ),
+        ..plain
+    };
+    let [beside, written] = [beside, written].map(|r| generator.answer(&r, &mut Silent).unwrap());
+    assert_eq!((beside.text, beside.prompt_tokens), (written.text, written.prompt_tokens));
 }
 
 #[test]
@@ -220,6 +239,6 @@ fn an_answer_that_runs_out_of_room_says_so() {
     generator.read(&place.reading(), &mut Silent).unwrap();
     let answer = generator.answer(&request(Shape::Text, 5), &mut Silent).unwrap();
     assert_eq!((answer.stop, answer.generated_tokens), (StopReason::MaxTokens, 5));
-    let long = Request { passages: Vec::new(), instruction: "why ".repeat(1200), ..request(Shape::Text, 5) };
+    let long = Request { instruction: "why ".repeat(1200), ..request(Shape::Text, 5) };
     assert!(matches!(generator.answer(&long, &mut Silent), Err(GenerateError::TooLong { .. })));
 }

@@ -1,5 +1,6 @@
 //! Tasks over a scripted model: what is asked, grounded, cross-checked, said about coverage, and how failures end.
 
+use lectern_engine::generate::framing;
 use lectern_engine::generate::scripted::Scripted;
 use lectern_engine::generate::{
     Answer, GenerateError, Generator, ModelCard, ReadReport, Reading, Request, Shape, StopReason,
@@ -10,13 +11,14 @@ use lectern_engine::reading;
 use lectern_engine::tasks::asking::parse_answer;
 use lectern_engine::tasks::{
     self, ClaimKind, FieldSpec, FieldType, Method, Pack, PackError, RunOptions, RunResult, Status, TaskError, TaskSpec,
-    TooLong,
+    TooLong, prompt,
 };
 use lectern_engine::text::{Block, BlockKind, Cue, DocText, Extractor, GlyphBoxes, Page, PageStatus, Span};
 use lectern_engine::values::Value;
 use proptest::prelude::*;
 use serde_json::json;
 use std::ops::ControlFlow;
+use std::sync::{Arc, Mutex};
 
 const CONTRACT: &str = "SERVICES AGREEMENT dated 15 March 2024.\n\
 This Agreement is governed by the laws of Denmark.\n\
@@ -279,6 +281,53 @@ fn a_question_is_answered_with_passages_or_searched_for() {
     assert_eq!(result.claims[0].status, Status::Unsupported);
     let empty = TaskSpec::Question { question: "  ".into() };
     assert_eq!(run(&mut answering(vec![]), &doc(CONTRACT), &empty).unwrap_err().code(), "bad_request");
+}
+
+#[test]
+fn a_request_shows_the_passages_nearest_to_it_of_the_part_that_was_read() {
+    let shown = Arc::new(Mutex::new(Vec::new()));
+    let seen = shown.clone();
+    let rule = move |_: &str, request: &Request| {
+        seen.lock().unwrap().push(request.passages.clone());
+        Ok(json!({"quotes": "none", "answer": ""}).to_string())
+    };
+    let spec = TaskSpec::Question { question: "When may a party be terminating it, on what notice?".into() };
+    run(&mut Scripted::new(Box::new(rule.clone())), &doc(CONTRACT), &spec).unwrap();
+    let first = shown.lock().unwrap().pop().unwrap();
+    assert!(first[0].starts_with("Either party may terminate"), "{first:?}");
+    assert!(first.len() <= prompt::PASSAGES && first.iter().all(|p| CONTRACT.contains(p)), "{first:?}");
+
+    // Long parts: each shows its own passages, and no more than there is room for.
+    let long: String =
+        (0..4_000).map(|i| format!("Party {i} may terminate on {i} days of notice to party {i}.\n")).collect();
+    let document = doc(&long);
+    let mut model = Scripted::new(Box::new(rule)).with_context(30_000);
+    run_as(&mut model, &document, &spec, TooLong::ReadInParts).unwrap();
+    let parts = std::mem::take(&mut *shown.lock().unwrap());
+    assert!(parts.len() > 1);
+    let places =
+        |passages: &Vec<String>| -> Vec<usize> { passages.iter().filter_map(|p| long.find(p.as_str())).collect() };
+    for pair in parts.windows(2) {
+        assert!(!pair[0].is_empty() && places(&pair[0]).iter().max() < places(&pair[1]).iter().min(), "{pair:?}");
+    }
+}
+
+#[test]
+fn passages_that_are_too_long_are_left_out() {
+    let shown = Arc::new(Mutex::new(Vec::new()));
+    let seen = shown.clone();
+    // Tokens of this double are words: these have more than there is room for.
+    let words = |n: usize| format!("Notice {}.", "a ".repeat(n));
+    let text = format!("{}\n{}\n{}\n", words(190), words(190), words(190)) + &format!("{}\n", words(190)).repeat(2);
+    let rule = move |_: &str, request: &Request| {
+        seen.lock().unwrap().push(request.passages.clone());
+        Ok(json!({"quotes": "none", "answer": ""}).to_string())
+    };
+    let spec = TaskSpec::Question { question: "Notice?".into() };
+    run(&mut Scripted::new(Box::new(rule)), &doc(&text), &spec).unwrap();
+    let passages = shown.lock().unwrap().pop().unwrap();
+    let tokens: usize = passages.iter().map(|p| p.split_whitespace().count() + framing::PASSAGE_FRAME_TOKENS).sum();
+    assert!(!passages.is_empty() && passages.len() < 5 && tokens <= prompt::PASSAGE_TOKENS, "{tokens}");
 }
 
 #[test]

@@ -84,10 +84,18 @@ class Answers(unittest.TestCase):
         with tempfile.TemporaryDirectory() as folder:
             prompts = json.loads(wording.print_prompts(engine.binary(None), Path(folder)).read_text())
         self.assertEqual(len(prompts["fields"]), 41)
+        self.assertTrue(all(field["ranked_by"].startswith(name) for name, field in prompts["fields"].items()))
         for request in [*prompts["requests"].values(), *prompts["fields"].values()]:
             self.assertEqual(wording.quote_limits(request["schema"]), (20, 400))
             made = fill(request["schema"], [Part("q" * 20, "t")], "t")
             self.assertEqual(list(made), request["schema"]["required"])
+
+
+    @unittest.skipUnless(os.environ.get("LECTERN_BIN"), "no lectern binary")
+    def test_the_engine_s_passages_are_pieces_of_the_text(self) -> None:
+        text = f"The tenant keeps goats in the yard.\n\n{LAW} Letters are sent by post.\n"
+        found = engine.passages(engine.binary(None), text, ["Which law governs the lease?", "Anything on insurance?"])
+        self.assertEqual(found, [[LAW], []])
 
 
 class Examples(unittest.TestCase):

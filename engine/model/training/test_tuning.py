@@ -133,6 +133,14 @@ class Stage4(unittest.TestCase):
             stage4.gradients(small, batch, 10**6, 3.0)
             self.assertTrue(any(not torch.equal(a.lora_B.grad, bare[name]) for name, a in adapters.items()))
 
+    def test_bf16_is_used_where_the_processor_has_it(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            known = Path(folder) / "cpuinfo"
+            self.assertFalse(stage4.has_bf16(known))
+            for flags, has in (("fpu avx2 avx512f", False), ("fpu avx512f avx512_bf16 amx", True)):
+                known.write_text(f"flags\t\t: {flags}\n")
+                self.assertEqual(stage4.has_bf16(known), has)
+
     def test_products_in_bf16_have_the_same_loss_and_direction(self) -> None:
         with tempfile.TemporaryDirectory() as folder:
             config = toy_tuning(Path(folder))
