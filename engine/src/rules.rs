@@ -11,6 +11,7 @@ mod introduced;
 #[cfg(test)]
 mod parity;
 mod pieces;
+mod stated;
 mod table;
 mod weights;
 
@@ -24,6 +25,8 @@ use weights::Held;
 
 /// How probable it is that a name in an agreement's introduction is labelled as a party: the share on CUAD's training split.
 const INTRODUCED: f64 = 0.9;
+
+const EFFECTIVE_DATE: &str = "Effective Date";
 
 /// A passage that may hold what a field asks for.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -91,10 +94,14 @@ impl<'a> Ruled<'a> {
                     let scores = weights.scores(&pieces.held);
                     let all = pieces.places.iter().zip(scores);
                     let all = all.map(|((span, _), score)| Candidate { span: *span, score });
-                    let best = match category.piece {
-                        Some((Piece::Party, _)) => best_first(self.introduced(all.collect()), least),
-                        _ => best_first(all, least),
+                    let all = match category.piece {
+                        Some((Piece::Party, _)) => self.introduced(all.collect()),
+                        Some((Piece::Date, _)) if field.name == EFFECTIVE_DATE => {
+                            self.stated(all.collect(), category.threshold)
+                        }
+                        _ => all.collect(),
                     };
+                    let best = best_first(all, least);
                     found.extend(self.each_name_once(best));
                 }
             }
@@ -122,6 +129,22 @@ impl<'a> Ruled<'a> {
             let score = candidates.iter().filter(|c| same(c)).map(|c| c.score).fold(INTRODUCED, f64::max);
             candidates.retain(|c| !c.span.overlaps(span));
             candidates.push(Candidate { span, score });
+        }
+        candidates
+    }
+
+    /// `candidates`, and where none reaches `threshold` what says in so many words when the agreement takes effect. Its day
+    /// is right more often than its passage is the labelled one, so it counts as the least sure of what is given.
+    fn stated(&self, mut candidates: Vec<Candidate>, threshold: f64) -> Vec<Candidate> {
+        if candidates.iter().any(|c| c.score >= threshold) {
+            return candidates;
+        }
+        for sentence in &self.sentences {
+            let said = stated::takes_effect(self.document.slice(*sentence).unwrap_or_default());
+            if let Some(span) = said.map(|s| s.shifted(sentence.start())) {
+                candidates.retain(|c| !c.span.overlaps(span));
+                candidates.push(Candidate { span, score: threshold });
+            }
         }
         candidates
     }
