@@ -243,7 +243,7 @@ pub fn run(
 pub fn shown_passages(document: &DocText, requests: &[String]) -> Vec<Vec<String>> {
     let grounds = Grounds::new(document, &NoSearch);
     let all = Span::new(0, document.text.len());
-    requests.iter().map(|request| grounds.nearest(request, all)).collect()
+    requests.iter().map(|request| grounds.words_of(&grounds.nearest(request, all))).collect()
 }
 
 struct NoSearch;

@@ -134,6 +134,20 @@ def places(raw: str, text: str) -> np.ndarray:
     return np.append(solid, len(text))[before]
 
 
+class Bare:
+    """A text without its white space, to find pieces of it in which the engine set white space otherwise."""
+
+    def __init__(self, text: str):
+        self.at = [n for n, c in enumerate(text) if not c.isspace()]
+        self.text = "".join(text[n] for n in self.at)
+
+    def find(self, piece: str) -> Span | None:
+        """Where a piece stands first in the text with its white space."""
+        bare = "".join(piece.split())
+        first = self.text.find(bare) if bare else -1
+        return (self.at[first], self.at[first + len(bare) - 1] + 1) if first >= 0 else None
+
+
 def moved(span: Span, to: np.ndarray) -> Span:
     """A span of the raw text in the cleaned one: from its first solid character to just past its last."""
     start = int(to[span[0]])

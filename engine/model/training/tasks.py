@@ -176,9 +176,9 @@ def put_near(items: list[Item], texts: dict[str, Text], wording: Wording, ranked
             of_document.setdefault(item.document, []).append((item, by))
     for document, asked in of_document.items():
         text = texts[document].text
+        bare = quoting.Bare(text)
         for (item, _), passages in zip(asked, ranked(text, [by for _, by in asked]), strict=True):
-            places = ((text.find(passage), len(passage)) for passage in passages)
-            item.near = [(at, at + length) for at, length in places if at >= 0]
+            item.near = [span for span in map(bare.find, passages) if span]
 
 
 def write_examples(config: dict, ranked: Ranked) -> dict:

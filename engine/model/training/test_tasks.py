@@ -66,6 +66,15 @@ class Passages(unittest.TestCase):
         self.assertEqual(text[slice(*span)], "b\n\n c  d")
 
 
+    def test_a_piece_is_found_whatever_white_space_it_has(self) -> None:
+        text = "One  two\n three.\nFour"
+        bare = quoting.Bare(text)
+        start, end = bare.find("two three.")
+        self.assertEqual(text[start:end], "two\n three.")
+        self.assertIsNone(bare.find("two four"))
+        self.assertIsNone(bare.find(" "))
+
+
 class Answers(unittest.TestCase):
     def test_a_schema_says_how_an_answer_is_written(self) -> None:
         quote = {"type": "string", "x-lectern-quote": True, "minLength": 2, "maxLength": 9}

@@ -37,12 +37,17 @@ impl<'a> Grounds<'a> {
         Self { document, grounder: Grounder::new(document), sentences, search, nearest: OnceCell::new() }
     }
 
-    /// The passages inside `within` that are shown to the model beside `request`, best first. An extra: where they cannot
-    /// be ranked there are none, and the model has what it read.
-    pub(crate) fn nearest(&self, request: &str, within: Span) -> Vec<String> {
+    /// The passages inside `within` that share most with `request`, best first. An extra: where they cannot be ranked there
+    /// are none, and the model has what it read.
+    pub(crate) fn nearest(&self, request: &str, within: Span) -> Vec<Span> {
         let nearest = self.nearest.get_or_init(|| Nearest::new(self.document, &self.sentences).ok());
         let found = nearest.as_ref().and_then(|n| n.passages(request, within, PASSAGES).ok()).unwrap_or_default();
-        found.into_iter().filter_map(|span| self.document.slice(self.passage(span))).map(str::to_owned).collect()
+        found.into_iter().map(|span| self.passage(span)).collect()
+    }
+
+    /// The words of passages.
+    pub(crate) fn words_of(&self, passages: &[Span]) -> Vec<String> {
+        passages.iter().filter_map(|span| self.document.slice(*span)).map(str::to_owned).collect()
     }
 
     /// Locates `quotes`, each at or after the byte offset `after` where it stands there.
@@ -81,17 +86,16 @@ impl<'a> Grounds<'a> {
         Span::new(span.start(), span.start() + cut)
     }
 
-    /// Sentences that the search finds for `query` and that really hold its words: all of them, or half where
-    /// `loosely`. Search hands over pages or pieces; a person wants the sentence.
-    pub(crate) fn hits(&self, query: &str, loosely: bool) -> Vec<Span> {
+    /// Sentences that the search finds for `query` and that really hold all of its words. Search hands over pages or
+    /// pieces; a person wants the sentence.
+    pub(crate) fn hits(&self, query: &str) -> Vec<Span> {
         let mut found: Vec<Span> = Vec::new();
         for unit in self.search.find(query, HITS.0) {
             let from = self.sentences.partition_point(|s| s.end() <= unit.start());
             for &sentence in self.sentences.iter().skip(from).take_while(|s| s.start() < unit.end()) {
                 let folded = fold(self.document.slice(sentence).unwrap_or_default());
                 let (held, all) = scan::words_held(&folded, query);
-                let enough = if loosely { held * 2 >= all && held > 0 } else { held == all && all > 0 };
-                if enough && !found.contains(&sentence) {
+                if held == all && all > 0 && !found.contains(&sentence) {
                     found.push(sentence);
                 }
             }
@@ -100,10 +104,10 @@ impl<'a> Grounds<'a> {
     }
 
     /// The note for something the model did not find: what was looked for and what speaks against it.
-    pub(crate) fn searched(&self, queries: Vec<String>, loosely: bool, read_tokens: usize) -> SearchedNote {
+    pub(crate) fn searched(&self, queries: Vec<String>, read_tokens: usize) -> SearchedNote {
         let mut contrary: Vec<Evidence> = Vec::new();
         for query in &queries {
-            for hit in self.hits(query, loosely) {
+            for hit in self.hits(query) {
                 let span = self.passage(hit);
                 if contrary.len() < HITS.1 && !contrary.iter().any(|e| e.span == span) {
                     contrary.extend(self.evidence(span, MatchKind::Exact, 1));

@@ -28,7 +28,7 @@ pub(crate) fn run(
         asking.progress(i * FIELDS_PER_REQUEST, pack.fields.len(), "fields")?;
         let label = group.iter().map(|f| f.name.as_str()).collect::<Vec<_>>().join(", ");
         let request = group.iter().map(FieldSpec::request).collect::<Vec<_>>().join(" ");
-        let passages = grounds.nearest(&request, within);
+        let passages = grounds.words_of(&grounds.nearest(&request, within));
         let answer = asking.ask_beside(&label, prompt::fields(group), passages)?;
         for field in group {
             let found = answer.as_ref().map(|a| a.get(&field.name).filter(|v| v.get("quotes").is_some()));
@@ -60,7 +60,7 @@ fn field_claims(
     if strings(given, "quotes").is_empty() {
         let mut claim = Grounded::default().claim(ClaimKind::Field, &field.name, String::new());
         claim.status = Status::NotFound;
-        claim.searched = Some(grounds.searched(field.queries(), false, read_tokens));
+        claim.searched = Some(grounds.searched(field.queries(), read_tokens));
         return vec![claim];
     }
     let grounded = grounds.ground(strings(given, "quotes"), after);
@@ -214,7 +214,7 @@ fn other_values(grounds: &Grounds<'_>, field: &FieldSpec, value: &Normal, querie
     }
     let mut others: Vec<String> = Vec::new();
     for query in queries {
-        for hit in grounds.hits(query, false) {
+        for hit in grounds.hits(query) {
             let Some(evidence) = grounds.evidence(hit, MatchKind::Exact, 1) else { continue };
             for found in values_in(field, &evidence.quote).into_iter().filter(|f| f.value != *value) {
                 let other = format!("{} ({})", found.value, grounds.place(hit));

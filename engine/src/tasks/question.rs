@@ -2,7 +2,7 @@
 
 use super::asking::Asking;
 use super::evidence::{Grounded, Grounds, look_over, one_line, strings};
-use super::{Claim, ClaimKind, Status, TaskError, prompt};
+use super::{Claim, ClaimKind, MatchKind, SearchedNote, Status, TaskError, prompt};
 use crate::index::nearest::carrying;
 use crate::text::Span;
 use serde_json::Value;
@@ -17,8 +17,8 @@ pub(crate) fn run(
 ) -> Result<Vec<Claim>, TaskError> {
     asking.stage("question", "Answering")?;
     asking.progress(0, 1, "steps")?;
-    let passages = grounds.nearest(question, within);
-    let Ok(given) = asking.ask_beside("Answer", prompt::question(question), passages)? else {
+    let nearest = grounds.nearest(question, within);
+    let Ok(given) = asking.ask_beside("Answer", prompt::question(question), grounds.words_of(&nearest))? else {
         return Ok(Vec::new());
     };
     asking.progress(1, 1, "steps")?;
@@ -26,7 +26,9 @@ pub(crate) fn run(
     if strings(&given, "quotes").is_empty() {
         let mut claim = Grounded::default().claim(ClaimKind::Answer, question, String::new());
         claim.status = Status::NotFound;
-        claim.searched = Some(grounds.searched(vec![carrying(question)], true, read_tokens));
+        // What may speak against it: these hold an answer more often than the sentences with most of the words.
+        let contrary = nearest.iter().filter_map(|span| grounds.evidence(*span, MatchKind::Exact, 1)).collect();
+        claim.searched = Some(SearchedNote { read_tokens, queries: vec![carrying(question)], contrary });
         return Ok(vec![claim]);
     }
     let grounded = grounds.ground(strings(&given, "quotes"), within.start());

@@ -146,7 +146,7 @@ pub struct SearchedNote {
     pub read_tokens: usize,
     /// Words looked for in the index.
     pub queries: Vec<String>,
-    /// Passages that hold those words and may speak against "not found".
+    /// Passages that hold those words, or of a question share most with it, and may speak against "not found".
     pub contrary: Vec<Evidence>,
 }
 

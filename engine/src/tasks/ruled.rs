@@ -52,7 +52,7 @@ pub(super) fn field_claims(grounds: &Grounds<'_>, field: &FieldSpec, table: &Tab
     if grounded.evidence.is_empty() {
         let mut claim = grounded.claim(ClaimKind::Field, &field.name, String::new());
         claim.status = Status::NotFound;
-        claim.searched = Some(grounds.searched(field.queries(), false, 0));
+        claim.searched = Some(grounds.searched(field.queries(), 0));
         return vec![claim];
     }
     let mut claims = valued(field, grounded);
