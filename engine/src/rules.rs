@@ -23,9 +23,10 @@ use std::collections::{HashMap, HashSet};
 pub use table::{Category, RulesError, Table};
 use weights::Held;
 
-/// How probable it is that a name in an agreement's introduction is labelled as a party: the share on CUAD's training split.
+/// How probable it is that a name in an agreement's introduction is labelled as a party. Of 127 claims that this added on
+/// 110 contracts of CUAD's training split 121 were; a little less is told, because rules were tried on some of them.
 const INTRODUCED: f64 = 0.9;
-
+/// The field whose passages are also looked for in so many words.
 const EFFECTIVE_DATE: &str = "Effective Date";
 
 /// A passage that may hold what a field asks for.

@@ -226,7 +226,6 @@ mod tests {
     #[test]
     fn nothing_is_found_without_a_shared_word_and_nothing_outside_the_part() {
         assert!(found("Insurance coverage?", 5).is_empty());
-        assert!(found("What is the?", 5).is_empty() || found("What is the?", 5).len() <= 5);
         assert!(found("", 5).is_empty() && found("terminate", 0).is_empty());
         let document = document();
         let nearest = Nearest::new(&document, &sentences(&document)).unwrap();

@@ -1,5 +1,5 @@
 //! The parties as the first lines of an agreement introduce them: "by and between Ann Lee ("Tenant") and the Town of
-//! Vinton, a municipal corporation (the "Landlord")". The name is what stands before what a party is called; it needs no
+//! Ellmar, a municipal corporation (the "Landlord")". The name is what stands before what a party is called; it needs no
 //! legal form, which is all that the pieces of sentences know a name by.
 
 use crate::text::Span;
@@ -196,7 +196,7 @@ fn next_party(between: &str) -> Option<usize> {
     starts.iter().find(begins).copied()
 }
 
-/// "mPhase", "i3": a small letter and then a capital or a digit.
+/// "qPhase", "e3": a small letter and then a capital or a digit.
 fn brand(word: &str, first: char) -> bool {
     first.is_lowercase() && word.chars().nth(1).is_some_and(|c| c.is_uppercase() || c.is_ascii_digit())
 }

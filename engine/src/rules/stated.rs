@@ -1,5 +1,5 @@
-//! The day an agreement takes effect, where it is said in so many words: "is effective June 11, 2015", "“Effective Date”
-//! means 18 May 2000", "the term shall commence on November 1, 2007". What is learned of dates misses some of these,
+//! The day an agreement takes effect, where it is said in so many words: "is effective June 9, 2014", "“Effective Date”
+//! means 7 March 2005", "the term shall commence on May 1, 2011". What is learned of dates misses some of these,
 //! because each form is rare.
 
 use crate::text::Span;
@@ -59,14 +59,14 @@ mod tests {
 
     #[test]
     fn what_says_the_day_of_effect_is_found() {
-        assert_eq!(found("This Agreement is effective June 11, 2015 (the “Effective Date”)."), Some("June 11, 2015"));
+        assert_eq!(found("This Agreement is effective June 9, 2014 (the “Effective Date”)."), Some("June 9, 2014"));
         assert_eq!(
-            found("This amendment is made effective as of December 9, 1996 by A and B."),
-            Some("December 9, 1996")
+            found("This amendment is made effective as of October 3, 1997 by A and B."),
+            Some("October 3, 1997")
         );
         for whole in [
-            "“EFFECTIVE DATE” means 12:01 a.m. Eastern Time on March 3, 2003.",
-            "The term (the “Term”) shall commence on November 1, 2007 and end on October 31, 2008.",
+            "“EFFECTIVE DATE” means noon, local time, on March 7, 2005.",
+            "The term (the “Term”) shall commence on May 1, 2011 and end on April 30, 2013.",
         ] {
             assert_eq!(found(whole), Some(whole));
         }

@@ -385,7 +385,7 @@ mod tests {
 
     #[test]
     fn the_end_of_a_term_is_not_the_day_it_takes_effect() {
-        let quote = "The term will begin on the date hereof and will continue until December 31, 2022.";
+        let quote = "The term begins on the date hereof and runs until June 30, 2024.";
         assert!(first_days(quote).is_empty());
         let both = "The term is from May 1, 2013 to April 30, 2015.";
         assert_eq!(first_days(both).into_iter().map(|f| f.value.to_string()).collect::<Vec<_>>(), ["2013-05-01"]);
@@ -424,12 +424,12 @@ mod tests {
 
     #[test]
     fn the_first_lines_say_when_a_contract_was_made_where_no_field_does() {
-        let head = "THIS AGREEMENT is made as of the 20th day of March 2002, by and between A Inc. and B Inc.";
+        let head = "THIS LEASE is made as of the 12th day of April 2004, by and between A Inc. and B Inc.";
         let (day, note) =
             counted(head, "The term shall be three years, commencing on the date of this Agreement.").unwrap();
-        assert_eq!(day, "2005-03-20");
+        assert_eq!(day, "2007-04-12");
         assert!(note.contains("the date in its first lines"), "{note}");
-        let other = "A law of 20 March 2002 applies.";
+        let other = "A law of 12 April 2004 applies.";
         assert_eq!(counted(other, "The term shall be three years, commencing on the date of this Agreement."), None);
     }
 
