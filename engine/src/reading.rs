@@ -1,13 +1,13 @@
 //! How a document is read: counted with the model's own tokenizer, whole or as the person chose, and what was read.
 
 use crate::generate::{GenerateError, Generator, ModelCard};
-use crate::tasks::prompt::{MOST_ANSWER_TOKENS, PASSAGE_TOKENS};
+use crate::tasks::prompt::MOST_REQUEST_TOKENS;
 use crate::tasks::{Coverage, TaskError, TooLong};
 use crate::text::{DocText, PageStatus, Span};
 
-/// Tokens kept free for framing (about 80), the longest instruction (about 200), the passages shown beside it and the
+/// Tokens kept free for framing (about 80), the longest instruction (about 200), and the passages shown beside it with the
 /// longest answer.
-const ROOM_TOKENS: usize = 80 + 200 + PASSAGE_TOKENS + MOST_ANSWER_TOKENS;
+const ROOM_TOKENS: usize = 80 + 200 + MOST_REQUEST_TOKENS;
 
 /// Which pieces are read, one after the other, each on its own.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,5 +1,6 @@
 //! The words put to the model, and the JSON it must answer with. Nothing of a document is ever part of an instruction.
 
+use super::fields::FIELDS_PER_REQUEST;
 use super::pack::{FieldSpec, FieldType, Pack};
 use crate::generate::framing;
 use lectern_model::chat::{ChatTemplate, Piece};
@@ -19,6 +20,16 @@ pub const MOST_ANSWER_TOKENS: usize = 900;
 pub const PASSAGES: usize = 5;
 /// See [`PASSAGES`].
 pub const PASSAGE_TOKENS: usize = 640;
+/// Most tokens of the answer to a question: three quotes and two sentences.
+const QUESTION_TOKENS: usize = 480;
+/// Most tokens that passages and answer of one request take together. Only questions and fields show passages, and their
+/// answers are short.
+pub const MOST_REQUEST_TOKENS: usize = if PASSAGE_TOKENS + QUESTION_TOKENS > MOST_ANSWER_TOKENS {
+    PASSAGE_TOKENS + QUESTION_TOKENS
+} else {
+    MOST_ANSWER_TOKENS
+};
+const _: () = assert!(TOKENS_PER_FIELD * FIELDS_PER_REQUEST <= QUESTION_TOKENS);
 /// Most key points: as many as a person reads before opening the document.
 const KEY_POINTS: usize = 7;
 /// Most lines of each kind in minutes, and most people.
@@ -137,7 +148,7 @@ pub fn question(question: &str) -> Prompt {
          three; then answer in one or two sentences. If the document does not answer it, write \"none\" for the passages.",
         one_line(question)
     );
-    Prompt { instruction, schema: question_schema(), max_tokens: 480 }
+    Prompt { instruction, schema: question_schema(), max_tokens: QUESTION_TOKENS }
 }
 
 /// Everything that is put to a model, for code that trains one: the frame around a document and all requests, so that
