@@ -16,6 +16,7 @@ mod table;
 mod weights;
 
 use crate::ground::sentences;
+use crate::tasks::ending::EFFECTIVE_DATE;
 use crate::tasks::{FieldSpec, FieldType};
 use crate::text::{DocText, Span};
 pub use pieces::Piece;
@@ -26,8 +27,6 @@ use weights::Held;
 /// How probable it is that a name in an agreement's introduction is labelled as a party. Of 127 claims that this added on
 /// 110 contracts of CUAD's training split 121 were; a little less is told, because rules were tried on some of them.
 const INTRODUCED: f64 = 0.9;
-/// The field whose passages are also looked for in so many words.
-const EFFECTIVE_DATE: &str = "Effective Date";
 
 /// A passage that may hold what a field asks for.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -140,7 +139,10 @@ impl<'a> Ruled<'a> {
         if candidates.iter().any(|c| c.score >= threshold) {
             return candidates;
         }
-        for sentence in &self.sentences {
+        let dates = self.pieces.get(&Piece::Date).map(|p| p.places.as_slice()).unwrap_or_default();
+        let mut dated: Vec<usize> = dates.iter().map(|(_, sentence)| *sentence).collect();
+        dated.dedup();
+        for sentence in dated.into_iter().filter_map(|i| self.sentences.get(i)) {
             let said = stated::takes_effect(self.document.slice(*sentence).unwrap_or_default());
             if let Some(span) = said.map(|s| s.shifted(sentence.start())) {
                 candidates.retain(|c| !c.span.overlaps(span));

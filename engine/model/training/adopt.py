@@ -53,7 +53,7 @@ def figures(config: dict, adapter: Path, count: int) -> tuple[dict, dict]:
     if said["base_digest"] != base:
         raise SystemExit(f"{adapter} was trained on another base")
     adapters = lora.attach(model, said["rank"], said["alpha"], 0)
-    with torch.autocast("cpu", torch.bfloat16, enabled=wanted["bf16"] and stage4.has_bf16()):
+    with torch.autocast("cpu", torch.bfloat16, enabled=stage4.in_bf16(wanted)):
         before = stage4.evaluate(model, held_out, wanted["recompute_from"])
         lora.load(adapter, adapters)
         after = stage4.evaluate(model, held_out, wanted["recompute_from"])

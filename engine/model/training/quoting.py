@@ -124,28 +124,31 @@ def merge(text: str, spans: list[Span], gap: int, most: int) -> list[Span]:
     return made
 
 
+def solid(text: str) -> np.ndarray:
+    """Where the characters of a text stand that are not white space."""
+    return np.flatnonzero(np.fromiter((not c.isspace() for c in text), bool, len(text)))
+
+
 def places(raw: str, text: str) -> np.ndarray:
     """For each offset of `raw` the offset in `text`, which differs from it in white space alone: [len(raw) + 1]."""
-    solid_raw = np.fromiter((not c.isspace() for c in raw), bool, len(raw))
-    solid = np.flatnonzero(np.fromiter((not c.isspace() for c in text), bool, len(text)))
-    if solid_raw.sum() != len(solid):
+    of_raw, of_text = solid(raw), solid(text)
+    if len(of_raw) != len(of_text):
         raise ValueError("the texts differ in more than white space")
-    before = np.concatenate([[0], np.cumsum(solid_raw)])  # solid characters before each offset
-    return np.append(solid, len(text))[before]
+    before = np.searchsorted(of_raw, np.arange(len(raw) + 1))  # solid characters before each offset
+    return np.append(of_text, len(text))[before]
 
 
 class Bare:
     """A text without its white space, to find pieces of it in which the engine set white space otherwise."""
 
     def __init__(self, text: str):
-        self.at = [n for n, c in enumerate(text) if not c.isspace()]
-        self.text = "".join(text[n] for n in self.at)
+        self.at, self.text = solid(text), "".join(text.split())
 
     def find(self, piece: str) -> Span | None:
         """Where a piece stands first in the text with its white space."""
         bare = "".join(piece.split())
         first = self.text.find(bare) if bare else -1
-        return (self.at[first], self.at[first + len(bare) - 1] + 1) if first >= 0 else None
+        return (int(self.at[first]), int(self.at[first + len(bare) - 1]) + 1) if first >= 0 else None
 
 
 def moved(span: Span, to: np.ndarray) -> Span:

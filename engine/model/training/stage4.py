@@ -132,6 +132,11 @@ def has_bf16(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
     return bool({"avx512_bf16", "amx_bf16", "bf16"} & set(known.split()))
 
 
+def in_bf16(wanted: dict) -> bool:
+    """Whether products are made in bf16: where the configuration wants it and the processor can."""
+    return wanted["bf16"] and has_bf16()
+
+
 def made_of(config: dict, base: str, examples: Examples) -> dict:
     """What a checkpoint must agree on to be gone on from."""
     wanted = config["stage4"]
@@ -179,7 +184,7 @@ def train(config: dict, minutes: float | None, steps: int | None = None) -> None
     model, adapters, optimiser, step, tokens, base = begin(config, examples)
     trained = lora.parameters(adapters)
     held_out = examples.held_out(wanted["held_out"])
-    bf16 = wanted["bf16"] and has_bf16()
+    bf16 = in_bf16(wanted)
 
     def save() -> None:
         weights = {name: value.detach() for name, value in trained.items()}

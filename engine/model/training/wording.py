@@ -159,12 +159,11 @@ class Wording:
         if not passages:
             return instruction
         about = self.prompts["passages"]
-        each = (about["each"].partition("{number}") for _ in passages)
-        shown = (
-            f"{before}{n}{after.replace('{passage}', passage)}"
-            for n, ((before, _, after), passage) in enumerate(zip(each, passages), 1)
-        )
-        return f"{about['before']}{''.join(shown)}{about['after']}{instruction}"
+        each = [
+            about["each"].replace("{number}", str(n)).replace("{passage}", passage)
+            for n, passage in enumerate(passages, 1)
+        ]
+        return "".join([about["before"], *each, about["after"], instruction])
 
     def prompt(self, label: str, document: str, instruction: str) -> list[int]:
         """Everything before the answer: frame, document, request (with the passages shown beside it)."""

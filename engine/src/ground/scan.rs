@@ -28,17 +28,10 @@ impl Search for PlainScan {
 /// Whether `folded` (a folded text) holds every word of `query`, in any order. A word of four letters or more also
 /// matches longer forms of itself ("terminate", "terminated") and its own form without a plural `s`.
 pub fn has_words(folded: &str, query: &str) -> bool {
-    let (held, all) = words_held(folded, query);
-    all > 0 && held == all
-}
-
-/// How many of the words of `query` stand in `folded`, and how many words `query` has.
-pub fn words_held(folded: &str, query: &str) -> (usize, usize) {
     let held: Vec<&str> = words(folded).collect();
     let query = fold(query);
-    let wanted: Vec<&str> = words(&query).collect();
-    let found = wanted.iter().filter(|q| held.iter().any(|w| matches_word(w, q))).count();
-    (found, wanted.len())
+    let mut wanted = words(&query).peekable();
+    wanted.peek().is_some() && wanted.all(|q| held.iter().any(|w| matches_word(w, q)))
 }
 
 fn matches_word(word: &str, query: &str) -> bool {

@@ -6,6 +6,7 @@
 //! sentence stands under counts a little too.
 
 use super::tokenize::LecternTokenizer;
+use crate::tasks::prompt::QUOTE_CHARS;
 use crate::text::{DocText, Span};
 use tantivy::collector::TopDocs;
 use tantivy::query::{BooleanQuery, BoostQuery, Occur, Query, TermQuery};
@@ -15,8 +16,6 @@ use tantivy::{Index, IndexReader, IndexWriter, TantivyDocument, Term};
 
 const ANALYZER: &str = "stemmed";
 const WRITER_BYTES: usize = 16 << 20;
-/// Sentences of fewer characters say too little to be quoted.
-const LEAST_CHARS: usize = 20;
 /// Weight of the words of a heading beside those of the sentence itself.
 const HEADING: f32 = 0.3;
 
@@ -114,7 +113,7 @@ impl Nearest {
         let mut writer: IndexWriter = index.writer_with_num_threads(1, WRITER_BYTES)?;
         for span in sentences {
             let text = document.slice(*span).unwrap_or_default();
-            if text.chars().nth(LEAST_CHARS - 1).is_none() {
+            if text.chars().count() < QUOTE_CHARS.0 as usize {
                 continue;
             }
             let mut entry = TantivyDocument::new();

@@ -2,6 +2,7 @@
 //! Ellmar, a municipal corporation (the "Landlord")". The name is what stands before what a party is called; it needs no
 //! legal form, which is all that the pieces of sentences know a name by.
 
+use crate::ground::stands_on_words;
 use crate::text::Span;
 use crate::values::{is_form, party_name};
 
@@ -12,8 +13,8 @@ const LONGEST: usize = 2_400;
 const MOST_WORDS: usize = 12;
 /// Words that lead into an introduction.
 const LEADS: [&str; 3] = ["between", "among", "amongst"];
-/// Words that do where a list follows.
-const HEADS: [&str; 1] = ["parties"];
+/// The word that does where a list follows.
+const HEAD: &str = "parties";
 /// Where an introduction ends at the latest, in lower case.
 const ENDS: [&str; 10] = [
     "whereas",
@@ -43,15 +44,15 @@ const NO_PARTY: [&str; 12] = [
     "collectively",
 ];
 
-/// The names in the first introduction of `text` that names at least two parties, in order; where there is none, the two
-/// names of its cover.
+/// The names in the first introduction of `text` that names at least two parties, in order; where there is none, the
+/// names after "Party A:" and so on, or the two of its cover.
 pub(super) fn introduced(text: &str) -> Vec<Span> {
     let head = text.get(..text.floor_char_boundary(WITHIN)).unwrap_or(text);
-    let leads = LEADS.iter().flat_map(|lead| word_places(head, lead).map(move |at| at + lead.len()));
+    let lower = head.to_ascii_lowercase();
     // "Parties: (1) Ann Lee": a heading, not a word of a sentence.
-    let heads = HEADS.iter().flat_map(|lead| word_places(head, lead).map(move |at| at + lead.len()));
     let listed = |at: &usize| head.get(*at..).is_some_and(|t| t.trim_start().starts_with([':', '(', '1']));
-    let mut leads: Vec<usize> = leads.chain(heads.filter(listed)).collect();
+    let leads = LEADS.iter().flat_map(|lead| word_ends(&lower, lead));
+    let mut leads: Vec<usize> = leads.chain(word_ends(&lower, HEAD).filter(listed)).collect();
     leads.sort_unstable();
     let mut found = leads.into_iter().map(|from| names(text, from));
     let named = found.find(|names| names.len() >= 2).unwrap_or_else(|| by_letter(head));
@@ -67,45 +68,41 @@ fn by_letter(head: &str) -> Vec<Span> {
     let labels: Vec<Span> = ('A'..='F').map_while(label).collect();
     let ends = labels.iter().skip(1).map(|l| l.start()).chain([head.len()]);
     let pieces = labels.iter().zip(ends).map(|(label, end)| Span::new(label.end(), end.max(label.end())));
-    let of = |piece: Span| {
-        let line = head.get(piece.range())?.split('\n').find(|l| !l.trim().is_empty())?;
-        let at = piece.start() + head.get(piece.range())?.find(line)?;
-        name_in(line).map(|s| s.shifted(at))
-    };
-    let names: Vec<Span> = pieces.filter_map(of).collect();
+    let names: Vec<Span> = pieces.filter_map(|piece| name_at(head, lines(head, piece).next()?)).collect();
     if names.len() >= 2 { names } else { Vec::new() }
 }
 
 /// The names above and below a line that is only "and", as covers of agreements have them.
 fn cover(head: &str) -> Vec<Span> {
-    let mut at = 0;
-    let mut lines: Vec<Span> = Vec::new();
-    for line in head.split_inclusive('\n') {
-        let text = line.trim();
-        let start = at + line.find(text).unwrap_or_default();
-        at += line.len();
-        if !text.is_empty() {
-            lines.push(Span::new(start, start + text.len()));
-        }
-    }
+    let lines: Vec<Span> = lines(head, Span::new(0, head.len())).collect();
     let alone = |line: &Span| head.get(line.range()).is_some_and(|t| t.eq_ignore_ascii_case("and"));
-    let of = |line: &Span| name_in(head.get(line.range())?).map(|s| s.shifted(line.start()));
     let around = lines.windows(3).filter_map(|w| match w {
-        [above, and, below] if alone(and) => Some(vec![of(above)?, of(below)?]),
+        [above, and, below] if alone(and) => Some([name_at(head, *above)?, name_at(head, *below)?]),
         _ => None,
     });
     around.take(1).flatten().collect()
 }
 
-/// Where `word` stands in `text` as a word of its own, in any case.
-fn word_places<'t>(text: &'t str, word: &'static str) -> impl Iterator<Item = usize> + 't {
-    let alone = move |at: usize| {
-        let before = text.get(..at).and_then(|t| t.chars().next_back());
-        let after = text.get(at + word.len()..).and_then(|t| t.chars().next());
-        !before.is_some_and(char::is_alphanumeric) && !after.is_some_and(char::is_alphanumeric)
-    };
-    let starts = text.char_indices().map(|(at, _)| at);
-    starts.filter(move |&at| text.get(at..at + word.len()).is_some_and(|t| t.eq_ignore_ascii_case(word)) && alone(at))
+/// The lines of `within` that are not blank, without white space around them.
+fn lines(text: &str, within: Span) -> impl Iterator<Item = Span> {
+    let mut at = within.start();
+    let piece = text.get(within.range()).unwrap_or_default();
+    piece.split_inclusive('\n').filter_map(move |line| {
+        let start = at + (line.len() - line.trim_start().len());
+        at += line.len();
+        (!line.trim().is_empty()).then(|| Span::new(start, start + line.trim().len()))
+    })
+}
+
+/// The name that the line at `line` begins with.
+fn name_at(text: &str, line: Span) -> Option<Span> {
+    Some(name_in(text.get(line.range())?)?.shifted(line.start()))
+}
+
+/// Where `word` ends in `lower` (a text in lower case) as a word of its own.
+fn word_ends<'t>(lower: &'t str, word: &'t str) -> impl Iterator<Item = usize> + 't {
+    let places = lower.match_indices(word).map(|(at, word)| Span::new(at, at + word.len()));
+    places.filter(|place| stands_on_words(lower, *place)).map(Span::end)
 }
 
 /// The names between `from` and the end of the introduction that begins there.
@@ -115,8 +112,7 @@ fn names(text: &str, from: usize) -> Vec<Span> {
     let mut rest = region.start();
     for role in roles(text, region) {
         let before = text.get(rest..role.start()).unwrap_or_default();
-        let begin =
-            if found.is_empty() && rest == region.start() { 0 } else { next_party(before).unwrap_or(before.len()) };
+        let begin = if rest == region.start() { 0 } else { next_party(before).unwrap_or(before.len()) };
         if let Some(name) = name_in(before.get(begin..).unwrap_or_default()) {
             found.push(name.shifted(rest + begin));
         }
@@ -180,8 +176,8 @@ fn calls_a_party(inner: &str) -> bool {
 /// that goes on with the description ("organized and existing under", "France and Spain").
 fn next_party(between: &str) -> Option<usize> {
     let lower = between.to_ascii_lowercase();
-    let ands = word_places(&lower, "and").map(|at| at + "and".len());
-    let mut starts: Vec<usize> = ands.chain(lower.match_indices(';').map(|(at, _)| at + 1)).collect();
+    let mut starts: Vec<usize> =
+        word_ends(&lower, "and").chain(lower.match_indices(';').map(|(at, _)| at + 1)).collect();
     starts.sort_unstable();
     let begins = |&&at: &&usize| {
         let next = between.get(at..).unwrap_or_default();
@@ -226,22 +222,18 @@ fn name_in(text: &str) -> Option<Span> {
 fn without_address(name: &str) -> &str {
     let ends = ["\n\n", "   ", " ["].iter().filter_map(|mark| name.find(mark)).min();
     let line = name.get(..ends.unwrap_or(name.len())).unwrap_or(name).trim_end_matches(" of").trim_end_matches(" is");
-    let mut at = 0;
-    let mut named = false;
+    let (mut end, mut form_before) = (0, false);
     for word in line.split_inclusive([' ', '\n']) {
         let bare = word.trim_end().trim_end_matches([',', ';', ':']);
         let form = is_form(bare.trim_end_matches('.'));
-        if (named && !form)
-            || (at > 0
-                && bare.starts_with(|c: char| c.is_ascii_digit())
-                && line.get(..at).unwrap_or_default().trim_end().ends_with(','))
-        {
-            return line.get(..at).unwrap_or_default().trim_end().trim_end_matches([',', ';', ':']);
+        let comma = line.get(..end).unwrap_or_default().trim_end().ends_with(',');
+        if comma && ((form_before && !form) || bare.starts_with(|c: char| c.is_ascii_digit())) {
+            break;
         }
-        named = form && word.trim_end().ends_with(',');
-        at += word.len();
+        form_before = form;
+        end += word.len();
     }
-    line.trim_end().trim_end_matches([',', ';', ':'])
+    line.get(..end).unwrap_or_default().trim_end().trim_end_matches([',', ';', ':'])
 }
 
 /// Small words inside names.

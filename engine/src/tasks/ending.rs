@@ -72,7 +72,7 @@ const MADE: [&str; 16] = [
 const RUNNING_FROM: [&str; 6] = ["after", "following", "date", "since", "upon", "notice"];
 /// Fields that hold the day a contract was made, and the day it takes effect.
 const AGREEMENT_DATE: &str = "Agreement Date";
-const EFFECTIVE_DATE: &str = "Effective Date";
+pub(crate) const EFFECTIVE_DATE: &str = "Effective Date";
 
 /// Whether `field` asks for the day on which something ends.
 pub(super) fn asked(field: &FieldSpec) -> bool {

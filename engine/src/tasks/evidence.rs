@@ -94,8 +94,7 @@ impl<'a> Grounds<'a> {
             let from = self.sentences.partition_point(|s| s.end() <= unit.start());
             for &sentence in self.sentences.iter().skip(from).take_while(|s| s.start() < unit.end()) {
                 let folded = fold(self.document.slice(sentence).unwrap_or_default());
-                let (held, all) = scan::words_held(&folded, query);
-                if held == all && all > 0 && !found.contains(&sentence) {
+                if scan::has_words(&folded, query) && !found.contains(&sentence) {
                     found.push(sentence);
                 }
             }

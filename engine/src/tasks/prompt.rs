@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 pub const PROMPT_VERSION: u32 = 3;
 
 /// Shortest and longest quote in characters: shorter ones say too little to be found, longer ones repeat the document.
-const QUOTE_CHARS: (u64, u64) = (20, 400);
+pub(crate) const QUOTE_CHARS: (u64, u64) = (20, 400);
 
 /// Most tokens of an answer.
 pub const MOST_ANSWER_TOKENS: usize = 900;

@@ -128,7 +128,7 @@ fn day(tokens: &[Token<'_>]) -> Option<(u32, usize)> {
     if first.kind == Kind::Number {
         let day = number(first.text, 2).filter(|d| (1..=31).contains(d))?;
         // "15 th day of July": a raised suffix that stands apart.
-        let suffix = tokens.get(1).is_some_and(|t| ["st", "nd", "rd", "th"].contains(&t.text.to_lowercase().as_str()));
+        let suffix = tokens.get(1).is_some_and(|t| ["st", "nd", "rd", "th"].iter().any(|s| t.is(s)));
         let dot = tokens.get(1).is_some_and(|t| t.glued && t.text == ".");
         return Some((day, if torn_suffix(tokens) { 3 } else { 1 + usize::from(suffix || dot) }));
     }
