@@ -117,7 +117,7 @@ fn answers_do_not_change_what_was_read() {
 }
 
 #[test]
-fn passages_are_put_before_the_request() {
+fn passages_are_put_after_the_request() {
     let place = place(300);
     let mut generator = place.load();
     generator.read(&place.reading(), &mut Silent).unwrap();
@@ -126,10 +126,10 @@ fn passages_are_put_before_the_request() {
     let written = Request {
         instruction: format!(
             "{}{}{}{}",
+            plain.instruction,
             framing::PASSAGES_BEFORE,
             framing::passage("1", "The fee is due."),
-            framing::PASSAGES_AFTER,
-            plain.instruction
+            framing::PASSAGES_AFTER
         ),
         ..plain
     };

@@ -47,11 +47,9 @@ def fault(before: dict, after: dict) -> str | None:
 
 def figures(config: dict, adapter: Path, count: int) -> tuple[dict, dict]:
     """What `stage4.evaluate` says of the base, and of the base with the adapter."""
-    wanted, said = config["stage4"], json.loads((adapter / "adapter.json").read_text())
-    held_out = Examples(config).held_out(count)
+    wanted, held_out = config["stage4"], Examples(config).held_out(count)
     model, base = stage4.load_base(config)
-    if said["base_digest"] != base:
-        raise SystemExit(f"{adapter} was trained on another base")
+    said = lora.said_of(adapter, base)
     adapters = lora.attach(model, said["rank"], said["alpha"], 0)
     with torch.autocast("cpu", torch.bfloat16, enabled=stage4.in_bf16(wanted)):
         before = stage4.evaluate(model, held_out, wanted["recompute_from"])

@@ -9,6 +9,7 @@ prints of the base's folder) and `name` are its; `digest`, `bytes` and the rest 
 
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
 
@@ -105,6 +106,14 @@ def save(folder: Path, adapters: dict[str, Adapted], about: dict) -> int:
     digest = common.digest([folder / "adapter.safetensors"])
     common.write_json(folder / "adapter.json", shape | {"digest": digest, "bytes": size} | about)
     return size
+
+
+def said_of(folder: Path, base: str) -> dict:
+    """What adapter.json says; refuses an adapter that was trained on another base than that of the digest."""
+    said = json.loads((folder / "adapter.json").read_text())
+    if said["base_digest"] != base:
+        raise SystemExit(f"{folder} was trained on another base")
+    return said
 
 
 @torch.no_grad()

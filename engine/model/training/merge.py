@@ -19,10 +19,8 @@ from export import COPIED, lectern_json
 
 def merge(config: dict, adapter: Path, out: Path) -> Path:
     """The folder; refuses an adapter that was trained on another base."""
-    said = json.loads((adapter / "adapter.json").read_text())
     model, base = stage4.load_base(config)
-    if said["base_digest"] != base:
-        raise SystemExit(f"{adapter} was trained on another base")
+    said = lora.said_of(adapter, base)
     lora.load(adapter, lora.attach(model, said["rank"], said["alpha"], 0))
     teacher = config["paths"]["teacher"]
     out.mkdir(parents=True, exist_ok=True)

@@ -2,8 +2,9 @@
 beside a frozen base, which is rounded to the four bits it ships in.
 
 The loss is that of the answer's tokens and the end of the turn alone; all of them in a step weigh the same. To it comes
-`decision_weight` times the mean loss of the tokens at which a passage and "none" part: one token of many in an answer with
-a passage, it would else be learnt last, and a model that always says "none" has a low loss. The base is
+`decision_weight` times the mean loss of the tokens at which the answer parts from wrong ones ("none" for a passage or a
+passage for "none", another of the passages shown): a few tokens of many in an answer that else only copies, they would be
+learnt last, and a model that always says "none" has a low loss. The base is
 `base` of [stage4]: "student" for WORK/student with the weights of stage 3, else a folder that the engine reads, packed
 or not, and then the adapter names the digest of just those files.
 
@@ -71,7 +72,7 @@ def gradients(
     """Leaves the gradient of the mean loss over all answers' tokens and, weighted, over their decisions; returns the two
     losses, the second 0 where nothing is decided, and how many tokens there are."""
     count = sum(int(e.mask.sum()) for e in examples)
-    decisions = sum(e.branch() is not None for e in examples)
+    decisions = sum(len(e.choices()) for e in examples)
     total, decided_total = 0.0, 0.0
     for example in examples:
         # Weights and the adapters stay in f32; with `bf16` what is multiplied is rounded, losses are not.
@@ -79,23 +80,39 @@ def gradients(
             losses = answer_losses(model, example, recompute_from)
         loss = losses.sum() / count
         total += loss.item()
-        if branch := example.branch():
-            of_decision = losses[branch[0] - example.prompt] / decisions
+        if choices := example.choices():
+            of_decision = losses[torch.tensor(choices) - example.prompt].sum() / decisions
             decided_total += of_decision.item()
             loss = loss + decision_weight * of_decision
         loss.backward()
     return total, decided_total, count
 
 
-def decided(example: Example, logits: Tensor) -> tuple[bool, bool] | None:
-    """Whether "none" is right, and whether the model's first decision is; nothing where there is none to make.
+def decided(example: Example, logits: Tensor) -> tuple[bool, float] | None:
+    """Whether "none" is right, and by how much the model's first decision leans to "none"; nothing where there is none to
+    make.
 
-    A decision is right where the token that leads into the right kind of answer has the higher logit of the two, at
-    the place where both part. `logits`: those of the answer's tokens, [answer tokens, V]."""
+    The lean is the difference of the logits of the two tokens that lead into either kind of answer, at the place where
+    both part; above 0 the model says "none". `logits`: those of the answer's tokens, [answer tokens, V]."""
     if not (branch := example.branch()):
         return None
-    row = logits[branch[0] - example.prompt]
-    return example.says_none(), bool(row[branch[1]] > row[branch[2]])
+    row, none = logits[branch[0] - example.prompt], example.says_none()
+    lean = (row[branch[1]] - row[branch[2]]).item()
+    return none, lean if none else -lean
+
+
+def first_decisions(found: list[tuple[bool, float]]) -> dict:
+    """Of decisions as `decided` gives them the share of right ones: of all, where a passage is right (`quote`), where
+    "none" is, and what always "none" would reach; and how often one where "none" is right leans further to "none" than one
+    where a passage is (`area`, under the ROC curve: a half by chance, wherever the threshold lies)."""
+    none, quote = [lean for is_none, lean in found if is_none], [lean for is_none, lean in found if not is_none]
+    return {
+        "all": share([(lean > 0) == is_none for is_none, lean in found]),
+        "quote": share([lean <= 0 for lean in quote]),
+        "none": share([lean > 0 for lean in none]),
+        "always_none": share([is_none for is_none, _ in found]),
+        "area": share([a > b for a in none for b in quote]),
+    }
 
 
 def share(found: list[bool]) -> float | None:
@@ -105,8 +122,7 @@ def share(found: list[bool]) -> float | None:
 
 @torch.no_grad()
 def evaluate(model: m1.Model, held_out: dict[str, list[Example]], recompute_from: int) -> dict:
-    """Held-out loss a token, whole and by task; of the tasks that may be answered "none" the share of right first
-    decisions: of all, where a passage is right (`quote`), where "none" is, and what always "none" would reach."""
+    """Held-out loss a token, whole and by task; of the tasks that may be answered "none" how their first decisions are."""
     losses, decisions, together = {}, {}, [0.0, 0]
     for task, examples in held_out.items():
         sums, count, found = 0.0, 0, []
@@ -117,12 +133,7 @@ def evaluate(model: m1.Model, held_out: dict[str, list[Example]], recompute_from
             found += [each] if (each := decided(example, logits)) else []
         losses[task], together = round(sums / count, 4), [together[0] + sums, together[1] + count]
         if found:
-            decisions[task] = {
-                "all": share([right for _, right in found]),
-                "quote": share([right for none, right in found if not none]),
-                "none": share([right for none, right in found if none]),
-                "always_none": share([none for none, _ in found]),
-            }
+            decisions[task] = first_decisions(found)
     return {"held_out_loss": round(together[0] / together[1], 4), "losses": losses, "right_decisions": decisions}
 
 
@@ -152,6 +163,9 @@ def begin(config: dict, examples: Examples) -> tuple[m1.Model, dict, torch.optim
     optimiser = common.adamw(list(trained.values()), wanted)
     found = common.load_checkpoint(path)
     if found is None:
+        if start := wanted["start"]:
+            lora.said_of(common.REPOSITORY / start, base)
+            lora.load(common.REPOSITORY / start, adapters)
         return model, adapters, optimiser, 0, 0, base
     if found["of"] != made_of(config, base, examples):
         raise SystemExit(f"{path} was trained on other weights, examples or ranks: remove it to start stage 4 anew")

@@ -17,7 +17,6 @@ by more than `least_rise` and more than the standard error of the rise.
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -156,10 +155,8 @@ def begin(config: dict) -> tuple[m1.Model, dict, dict, torch.optim.AdamW, dict]:
     folder = work / "adapter"
     if not (folder / "adapter.json").exists():
         raise SystemExit(f"no adapter in {folder}: run `python stage4.py` first")
-    said = json.loads((folder / "adapter.json").read_text())
     model, base = stage4.load_base(config)
-    if said["base_digest"] != base:
-        raise SystemExit(f"{folder} was trained on another base")
+    said = lora.said_of(folder, base)
     adapters = lora.attach(model, said["rank"], said["alpha"], config["run"]["seed"])
     lora.load(folder, adapters)
     trained = lora.parameters(adapters)

@@ -61,6 +61,7 @@ class Example:
     answer: dict
     quotes: list[str]  # the passages of the answer
     other: list[int]  # the answer's ids had the first decision gone the other way; empty where there is none
+    rivals: list[list[int]]  # the answer's ids with another passage shown beside the request as its first
 
     @property
     def shown(self) -> str:
@@ -73,8 +74,16 @@ class Example:
 
     def branch(self) -> tuple[int, int, int] | None:
         """Where the ids of both answers part: position, right token, wrong token."""
+        return self.parting(self.other)
+
+    def choices(self) -> list[int]:
+        """Positions at which the answer parts from wrong ones: the other first decision, another passage."""
+        return sorted({found[0] for ids in [self.other, *self.rivals] if (found := self.parting(ids))})
+
+    def parting(self, ids: list[int]) -> tuple[int, int, int] | None:
+        """Where the answer parts from another: position, own token, the other's."""
         own = self.ids[self.prompt :].tolist()
-        for n, (right, wrong) in enumerate(zip(own, self.other)):
+        for n, (right, wrong) in enumerate(zip(own, ids)):
             if right != wrong:
                 return self.prompt + n, right, wrong
         return None
@@ -312,6 +321,8 @@ class Examples:
         frame = len(self.wording.prompt(label, "", instruction)) + 1
         longest = sorted(item.parts, key=lambda p: p[0] - p[1])[: most_parts(request["schema"])]
         room = self.length - frame - SLACK - len(self.answer(text.text, item, request, longest)[0])
+        if near:
+            room = min(room, self.wanted["window"])
         for _ in range(4):
             window = self.window(item, room, elsewhere, generator)
             if window is None:
@@ -380,6 +391,14 @@ class Examples:
         first = [] if has_parts else [(*quoting.sentences(text, *pieces[0])[0], "")]
         return self.answer(text, item, request, first, "")[0]
 
+    def rival_answers(self, text: str, item: Item, request: dict, inside: list, pieces: list[Span], said: str) -> list:
+        """The answer with each of the passages beside the request in the place of its first one, but for those that
+        share text with a labelled passage; none where the answer is "none"."""
+        limits = quote_limits(request["schema"])
+        apart = [span for span in pieces[1:] if inside and all(span[1] <= a or b <= span[0] for a, b, _ in item.parts)]
+        cut = [span for span in (quoting.fit(text, span, *limits) for span in apart) if span]
+        return [self.answer(text, item, request, [(*span, ""), *inside[1:]], said)[0] for span in cut]
+
     def marked(self, text: str, item: Item, request: dict, pieces: list[Span]) -> list[tuple[int, int, str]]:
         """The parts of an item that stand whole in what is shown; where none does, the passages beside the request that
         share half of a part, as far as they can be quoted."""
@@ -410,9 +429,10 @@ class Examples:
         mask = torch.zeros(len(ids), dtype=torch.bool)
         mask[len(prompt) :] = True
         other = self.other_answer(text, item, request, bool(inside), pieces)
+        rivals = self.rival_answers(text, item, request, inside, pieces, said)
         quotes = [text[a:b] for a, b, _ in inside]
         spans = [(a, b) for a, b, _ in parts]
-        return Example(ids, mask, len(prompt), item.task, item, text, pieces, spans, made, quotes, other)
+        return Example(ids, mask, len(prompt), item.task, item, text, pieces, spans, made, quotes, other, rivals)
 
 
 def touch(one: Span, other: Span) -> bool:

@@ -197,6 +197,17 @@ class Examples(unittest.TestCase):
             if branch:
                 self.assertGreater(branch[0], e.prompt)
 
+    def test_answers_part_from_those_that_quote_another_passage(self) -> None:
+        rivals = [(e, ids) for e in self.drawn for ids in e.rivals]
+        self.assertGreater(len(rivals), 5)
+        for e, ids in rivals:
+            other = self.examples.wording.tokenizer.decode(ids)
+            self.assertTrue(e.quotes and other.startswith(compact(e.answer)[:10]) and e.quotes[0] not in other)
+            place, own, wrong = e.parting(ids)
+            self.assertIn(place, e.choices())
+            self.assertEqual((own, wrong), (int(e.ids[place]), ids[place - e.prompt]))
+        self.assertTrue(all(not e.rivals for e in self.drawn if e.says_none()))
+
     def test_nothing_held_out_is_drawn_for_training(self) -> None:
         held = {e.item.document for examples in self.examples.held_out(4).values() for e in examples}
         self.assertTrue(held)

@@ -116,8 +116,7 @@ class Stage4(unittest.TestCase):
             sums, count, decisions = 0.0, 0, []
             for e in batch:
                 logs = small(e.ids[None])[0].log_softmax(-1)
-                if branch := e.branch():
-                    decisions.append(-logs[branch[0] - 1, branch[1]].item())
+                decisions += [-logs[place - 1, e.ids[place]].item() for place in e.choices()]
                 for place in range(e.prompt, len(e.ids)):
                     sums, count = sums - logs[place - 1, e.ids[place]].item(), count + 1
             adapters = lora.attach(small, 2, 2.0, 1)
@@ -179,7 +178,26 @@ class Stage4(unittest.TestCase):
         for token, is_right in ((right, True), (wrong, False)):
             logits[place - example.prompt] = 0.0
             logits[place - example.prompt, token] = 1.0
-            self.assertEqual(stage4.decided(example, logits), (example.says_none(), is_right))
+            none, lean = stage4.decided(example, logits)
+            self.assertEqual((none, lean > 0), (example.says_none(), example.says_none() == is_right))
+
+    def test_the_area_does_not_depend_on_the_threshold(self) -> None:
+        leans = [(True, 2.0), (True, -1.0), (False, -2.0), (False, 1.0)]
+        for shift in (0.0, 9.0, -9.0):
+            found = stage4.first_decisions([(none, lean + shift) for none, lean in leans])
+            self.assertEqual((found["area"], found["always_none"]), (0.75, 0.5))
+        self.assertEqual((found["quote"], found["none"], found["all"]), (1.0, 0.0, 0.5))
+        self.assertIsNone(stage4.first_decisions(leans[:2])["area"])
+
+    def test_a_run_may_start_from_an_adapter(self) -> None:
+        with tempfile.TemporaryDirectory() as one, tempfile.TemporaryDirectory() as two:
+            config, further = toy_tuning(Path(one)), toy_tuning(Path(two))
+            stage4.train(config, None, 2)
+            adapter = config["paths"]["work"] / "adapter"
+            further["stage4"]["start"] = str(adapter)
+            stage4.train(further, None, 0)
+            files = [folder / "adapter.safetensors" for folder in (adapter, further["paths"]["work"] / "adapter")]
+            self.assertEqual(files[0].read_bytes(), files[1].read_bytes())
 
     def test_a_merged_folder_is_the_base_with_its_adapter(self) -> None:
         with tempfile.TemporaryDirectory() as folder:

@@ -217,6 +217,7 @@ def toy_tuning(folder: Path, length: int = 320) -> dict:
         "tasks": {
             "length": length,
             "absent_share": 1.0,
+            "window": 128,
             "elsewhere_share": 0.3,
             "foreign_share": 1.0,
             "missing_share": 0.5,
@@ -238,6 +239,7 @@ def toy_tuning(folder: Path, length: int = 320) -> dict:
         "stage4": {
             "base": "student",
             "name": "toy tuning",
+            "start": "",
             "rank": 4,
             "alpha": 8.0,
             "texts": 2,

@@ -155,7 +155,7 @@ class Wording:
         return kept
 
     def beside(self, passages: list[str], instruction: str) -> str:
-        """An instruction with passages of the document before it."""
+        """An instruction with passages of the document after it."""
         if not passages:
             return instruction
         about = self.prompts["passages"]
@@ -163,7 +163,7 @@ class Wording:
             about["each"].replace("{number}", str(n)).replace("{passage}", passage)
             for n, passage in enumerate(passages, 1)
         ]
-        return "".join([about["before"], *each, about["after"], instruction])
+        return "".join([instruction, about["before"], *each, about["after"]])
 
     def prompt(self, label: str, document: str, instruction: str) -> list[int]:
         """Everything before the answer: frame, document, request (with the passages shown beside it)."""

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 /// Version of everything in this file, and of what counts as a quote; kept with each result. Raise it when any wording
 /// or shape changes.
-pub const PROMPT_VERSION: u32 = 3;
+pub const PROMPT_VERSION: u32 = 4;
 
 /// Shortest and longest quote in characters: shorter ones say too little to be found, longer ones repeat the document.
 pub(crate) const QUOTE_CHARS: (u64, u64) = (20, 400);
