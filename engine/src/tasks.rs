@@ -11,6 +11,7 @@ pub mod prompt;
 pub mod question;
 pub mod result;
 pub(crate) mod ruled;
+pub(crate) mod start;
 pub mod summary;
 
 pub use pack::{FieldSpec, FieldType, Pack, PackError};

@@ -34,6 +34,24 @@ const FORMS: [&str; 20] = [
     "fsb",
 ];
 
+/// What notes add to a name, in lower case.
+const BESIDE_NAMES: [&str; 7] =
+    [" d/b/a ", " dba ", "(dba ", " f/k/a ", " doing business as ", " including ", " and all of its "];
+/// Countries whose law contracts name otherwise ("Swiss law").
+const COUNTRIES: [(&str, &str); 11] = [
+    ("england", "english"),
+    ("switzerland", "swiss"),
+    ("germany", "german"),
+    ("france", "french"),
+    ("netherlands", "dutch"),
+    ("israel", "israeli"),
+    ("japan", "japanese"),
+    ("ireland", "irish"),
+    ("sweden", "swedish"),
+    ("china", "chinese"),
+    ("china", "prc"),
+];
+
 /// Whether `claims`, those of one field, give what `noted` says; nothing where the two cannot be compared.
 pub fn right(kind: FieldType, noted: &str, claims: &[&Claim]) -> Option<bool> {
     match kind {
@@ -53,17 +71,20 @@ pub fn right(kind: FieldType, noted: &str, claims: &[&Claim]) -> Option<bool> {
         FieldType::Party => {
             let wanted = parties(noted);
             let texts: Vec<Vec<String>> = claims.iter().map(|c| folded_words(&c.text)).collect();
-            let named = |name: &&Vec<String>| texts.iter().any(|t| name.iter().all(|w| t.contains(w)));
+            let named = |name: &&Vec<String>| texts.iter().any(|t| is_named(name, t));
             // Notes list groups and defined terms too; two parties, or the only one, make an agreement.
             let enough = wanted.len().min(2);
             (enough > 0).then(|| wanted.iter().filter(named).count() >= enough)
         }
         FieldType::Text => {
-            let wanted = words(noted.split(',').next().unwrap_or_default());
+            let wanted = words(noted.split([',', ';']).next().unwrap_or_default());
             let said = |c: &Claim| {
                 let quotes: Vec<&str> = c.evidence.iter().map(|e| e.quote.as_str()).collect();
                 let own = words(&format!("{} {}", c.text, quotes.join(" ")));
-                wanted.iter().all(|w| own.contains(w))
+                let otherwise = |(country, name): &(&str, &str)| {
+                    wanted.last().is_some_and(|w| w == country) && own.iter().any(|o| o == name)
+                };
+                wanted.iter().all(|w| own.contains(w)) || COUNTRIES.iter().any(otherwise)
             };
             (!wanted.is_empty()).then(|| claims.iter().any(|c| said(c)))
         }
@@ -97,10 +118,46 @@ fn folded_words(name: &str) -> Vec<String> {
     words(name).iter().map(|word| fold(word)).collect()
 }
 
+/// Whether a noted name, as [`parties`] gives it, is one of `text`, by words in any order or by letters: notes set spaces
+/// otherwise ("Nord Living"), and of eight letters one may be a slip ("Zipfler"), from six on.
+fn is_named(name: &[String], text: &[String]) -> bool {
+    if name.iter().all(|w| text.contains(w)) {
+        return true;
+    }
+    let letters = |words: &[String]| -> Vec<char> {
+        words.iter().filter(|w| !FORMS.contains(&w.as_str())).flat_map(|w| w.chars()).collect()
+    };
+    let (name, text) = (letters(name), letters(text));
+    edits(&name, &text) <= (name.len() + 2) / 8
+}
+
+/// Fewest letters put in, left out or changed that make `a` a `b`, two neighbours that swapped places counting as one
+/// (Damerau 1964, in its form without a letter edited twice).
+fn edits(a: &[char], b: &[char]) -> usize {
+    let (mut before, mut last): (Vec<usize>, Vec<usize>) = (Vec::new(), (0..=b.len()).collect());
+    for (i, x) in a.iter().enumerate() {
+        let mut row = vec![i + 1];
+        for (j, y) in b.iter().enumerate() {
+            let at = |row: &[usize], j: usize| row.get(j).copied().unwrap_or(usize::MAX / 2);
+            let mut least = (at(&last, j) + usize::from(x != y)).min(at(&last, j + 1) + 1).min(at(&row, j) + 1);
+            let swapped = i > 0 && j > 0 && a.get(i - 1) == Some(y) && b.get(j - 1) == Some(x);
+            if swapped {
+                least = least.min(at(&before, j - 1) + 1);
+            }
+            row.push(least);
+        }
+        before = std::mem::replace(&mut last, row);
+    }
+    last.last().copied().unwrap_or_default()
+}
+
 /// The names in a note of parties, each as the words that tell it from others.
 fn parties(noted: &str) -> Vec<Vec<String>> {
     let name = |entry: &str| -> Vec<String> {
         let entry = entry.split(['“', '"']).next().unwrap_or_default();
+        let lower = entry.to_ascii_lowercase();
+        let end = BESIDE_NAMES.iter().filter_map(|words| lower.find(words)).min().unwrap_or(entry.len());
+        let entry = entry.get(..end).unwrap_or(entry);
         let bare = party_name(entry).unwrap_or_else(|| entry.split('(').next().unwrap_or_default());
         // "Elm Insurance Corporation (ELMCO)": what it is called is no part of its name.
         let bare =
@@ -169,6 +226,16 @@ mod tests {
         let (nuvem, oslo) = (claim("Nuvem Laboratórios S.A", None), claim("Orion Metals (Oslo) Ltd", None));
         assert_eq!(right(FieldType::Party, noted, &[&nuvem, &oslo]), Some(true));
         assert_eq!(right(FieldType::Party, noted, &[&nuvem, &orion]), Some(false), "another company of the name");
+        for (noted, given, same) in [
+            ("Zipfler Inc.", "Zifpler Inc.", true),
+            ("Nordliving Holdings, Inc.", "Nord Living Holdings, Inc.", true),
+            ("Elm Works Ltd", "Elk Works Ltd", true),
+            ("Elm Ltd", "Elk Ltd", false),
+            ("Elm Works Ltd d/b/a Elm Tools", "Elm Works Ltd", true),
+            ("Elm Works East Ltd", "Elm Works West Ltd", false),
+        ] {
+            assert_eq!(right(FieldType::Party, noted, &[&claim(given, None)]), Some(same), "{noted}");
+        }
     }
 
     #[test]
@@ -176,5 +243,7 @@ mod tests {
         let given = claim("governed by the laws of the Province of Ontario", None);
         assert_eq!(right(FieldType::Text, "Ontario, Canada", &[&given]), Some(true));
         assert_eq!(right(FieldType::Text, "Delaware", &[&given]), Some(false));
+        assert_eq!(right(FieldType::Text, "Ontario; Ohio", &[&given]), Some(true));
+        assert_eq!(right(FieldType::Text, "England", &[&claim("under English law", None)]), Some(true));
     }
 }

@@ -7,7 +7,7 @@ const ABBREVIATIONS: &[&str] = &[
     "inc", "ltd", "co", "corp", "no", "nos", "sec", "art", "mr", "mrs", "ms", "dr", "prof", "st", "vs", "v", "e.g",
     "i.e", "cf", "al", "jr", "sr", "fig", "para", "cl", "approx", "dept", "est", "u.s", "u.k", "u.s.a", "p", "pp",
     "vol", "ed", "jan", "feb", "mar", "apr", "jun", "jul", "aug", "sep", "sept", "oct", "nov", "dec", "bros", "gen",
-    "gov", "hon", "rev", "s.a", "b.v", "n.v",
+    "gov", "hon", "rev", "s.a", "b.v", "n.v", "a.m", "p.m",
 ];
 
 /// The sentences of `document` in order: disjoint, trimmed, none empty, none across two blocks. Running headers are

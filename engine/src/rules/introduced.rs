@@ -11,8 +11,10 @@ const WITHIN: usize = 12_000;
 const LONGEST: usize = 2_400;
 /// Longest name, in words; longer ones are descriptions.
 const MOST_WORDS: usize = 12;
+/// Marks around what a party is called.
+const QUOTES: [char; 5] = ['"', '“', '”', '‘', '’'];
 /// Words that lead into an introduction.
-const LEADS: [&str; 3] = ["between", "among", "amongst"];
+const LEADS: [&str; 4] = ["between", "among", "amongst", "b e t w e e n"];
 /// The word that does where a list follows.
 const HEAD: &str = "parties";
 /// Where an introduction ends at the latest, in lower case.
@@ -138,7 +140,9 @@ fn roles(text: &str, region: Span) -> Vec<Span> {
         let Some(close) = piece.get(open..).and_then(|t| t.find(')')).map(|i| open + i) else { break };
         // "Orion Metals (Oslo) Ltd": inside a name.
         let next = piece.get(close + 1..).unwrap_or_default().split_whitespace().next().unwrap_or_default();
-        let inside_name = is_form(next.trim_matches(['(', ')', ',', '.', ';']));
+        let goes_on = piece.get(close + 1..).is_some_and(|t| t.strip_prefix(' ').is_some_and(starts_in_capital));
+        let bare = !piece.get(open..close).unwrap_or_default().contains(QUOTES);
+        let inside_name = is_form(next.trim_matches(['(', ')', ',', '.', ';'])) || (goes_on && bare);
         if !inside_name && calls_a_party(piece.get(open + 1..close).unwrap_or_default()) {
             found.push(Span::new(open, close + 1));
         }
@@ -158,9 +162,12 @@ fn roles(text: &str, region: Span) -> Vec<Span> {
     found.into_iter().map(|s| s.shifted(region.start())).collect()
 }
 
+fn starts_in_capital(text: &str) -> bool {
+    text.starts_with(char::is_uppercase)
+}
+
 /// Whether what stands in brackets is what a party is called: the first thing in quotes, or all of it.
 fn calls_a_party(inner: &str) -> bool {
-    const QUOTES: [char; 5] = ['"', '“', '”', '‘', '’'];
     let quoted = inner.split(QUOTES).nth(1).filter(|_| inner.contains(QUOTES));
     let called = quoted.unwrap_or_else(|| inner.strip_prefix("the ").unwrap_or(inner)).trim();
     let lower = called.to_lowercase();
@@ -204,6 +211,12 @@ fn name_in(text: &str) -> Option<Span> {
         if text.get(start..).is_some_and(|t| t.starts_with(lead)) {
             start += lead.len();
         }
+    }
+    // "Party A: Orion Works".
+    if let Some(("Party", labelled)) = text.get(start..).and_then(|t| t.split_once(' '))
+        && let Some((label, name)) = labelled.split_once(':').filter(|(label, _)| label.len() == 1)
+    {
+        start += "Party ".len() + label.len() + 1 + (name.len() - name.trim_start().len());
     }
     let rest = text.get(start..)?;
     let shown = if rest.chars().next().is_some_and(|c| brand(rest, c)) { rest.get(1..)? } else { rest };
@@ -319,6 +332,20 @@ mod tests {
             ["HILL 2005 LIMITED", "JOHN WEAVER"]
         );
         assert!(found("we met\nand\nthey spoke").is_empty());
+    }
+
+    #[test]
+    fn a_place_without_a_form_after_it_letters_and_spaced_words() {
+        assert_eq!(
+            found(
+                "by and between:\n\nParty A: Rose (Elmar) Consulting Co., Ltd. (\"Provider\")\n\nParty B: Ann Lee (\"Client\")"
+            ),
+            ["Rose (Elmar) Consulting Co., Ltd.", "Ann Lee"]
+        );
+        assert_eq!(
+            found("B E T W E E N:\n\nELM COURIER LTD. (\"Elm\")\n\nand\n\nFLEET SYSTEMS LTD. (\"Fleet\")"),
+            ["ELM COURIER LTD.", "FLEET SYSTEMS LTD."]
+        );
     }
 
     #[test]

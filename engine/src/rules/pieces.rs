@@ -27,7 +27,9 @@ pub(super) fn pieces(text: &str) -> Vec<(Piece, Span)> {
     let words = Word::of(text);
     let of = |piece: Piece, spans: Vec<Span>| spans.into_iter().map(move |s| (piece, s));
     let mut found: Vec<(Piece, Span)> = values::find_dates(text).iter().map(|f| (Piece::Date, f.span)).collect();
-    found.extend(of(Piece::Date, open_dates(&words)));
+    let mut open = open_dates(&words);
+    open.retain(|s| !found.iter().any(|(_, whole)| whole != s && whole.covers(*s)));
+    found.extend(of(Piece::Date, open));
     found.extend(values::find_parties(text).iter().map(|f| (Piece::Party, f.span)));
     found.extend(of(Piece::Party, names(&words)));
     found.extend(of(Piece::Party, called(text)));

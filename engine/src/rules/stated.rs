@@ -1,10 +1,10 @@
-//! The day an agreement takes effect, where it is said in so many words: "is effective June 9, 2014", "“Effective Date”
-//! means 7 March 2005", "the term shall commence on May 1, 2011". What is learned of dates misses some of these,
-//! because each form is rare.
+//! The days on which an agreement takes effect and ends, where they are said in so many words: "is effective June 9, 2014",
+//! "“Effective Date” means 7 March 2005", "Term: May 1, 2011 to April 30, 2013". What is learned of dates and sentences
+//! misses some of these, because each form is rare.
 
 use crate::text::Span;
 use crate::values::find_dates;
-use crate::values::tokens::{Token, tokens};
+use crate::values::tokens::{Kind, Token, tokens};
 
 /// Words that may stand between "effective" or "commence" and the date.
 const BETWEEN: [&str; 16] =
@@ -14,23 +14,73 @@ const BEGIN: [&str; 5] = ["commence", "commences", "commencing", "begin", "begin
 /// What begins: a sentence about a delivery or a payment begins something else.
 const WHAT: [&str; 4] = ["term", "agreement", "contract", "appointment"];
 
+/// Words by which a law applies.
+const GOVERNS: [&str; 4] = ["govern", "governs", "governed", "construed"];
+/// Words that lead to the last day, and what may run until then.
+const UNTIL: [&str; 8] =
+    ["until", "through", "expire", "expires", "expiring", "terminate", "terminates", "terminating"];
+const RUNS: [&str; 5] = ["term", "terms", "period", "agreement", "contract"];
+
 /// What of `sentence` says on which day the agreement takes effect: the date after "effective", and all of a sentence that
 /// defines the day or lets a term begin on it, as people mark them.
 pub(super) fn takes_effect(sentence: &str) -> Option<Span> {
     let tokens = tokens(sentence);
     find_dates(sentence).into_iter().find_map(|date| {
         let before: Vec<&Token<'_>> = tokens.iter().take_while(|t| t.span.end() <= date.span.start()).collect();
-        if is_effective(&before) {
+        let after = tokens.iter().skip_while(|t| t.span.start() < date.span.end());
+        if is_effective(&before) || is_called_effective(after) {
             return Some(date.span);
         }
         (is_defined(&before) || begins(&before)).then_some(Span::new(0, sentence.len()))
     })
 }
 
+/// The date of `sentence` that the agreement itself calls its day of effect: "May 1, 2011 (the “Effective Date”)".
+pub(super) fn called_effective(sentence: &str) -> Option<Span> {
+    if !sentence.to_ascii_lowercase().contains("effective") {
+        return None;
+    }
+    let tokens = tokens(sentence);
+    let after = |date: Span| tokens.iter().skip_while(move |t| t.span.start() < date.end());
+    find_dates(sentence).into_iter().map(|date| date.span).find(|date| is_called_effective(after(*date)))
+}
+
+/// Whether `sentence` says in so many words which law governs: "The laws of Ohio shall govern this Agreement".
+pub(super) fn governs(sentence: &str) -> Option<Span> {
+    let tokens = tokens(sentence);
+    let law = tokens.windows(2).any(|w| matches!(w, [a, b] if (a.is("law") || a.is("laws")) && b.is("of")));
+    let governs = tokens.iter().any(|t| GOVERNS.iter().any(|w| t.is(w)));
+    (law && governs).then(|| Span::new(0, sentence.len()))
+}
+
+/// What of `sentence` says on which day a term ends: all of a sentence that lets a term or a period run to a date.
+pub(super) fn ends(sentence: &str) -> Option<Span> {
+    let tokens = tokens(sentence);
+    let dates = find_dates(sentence);
+    let ends = |date: &Span| {
+        let before: Vec<&Token<'_>> = tokens.iter().take_while(|t| t.span.end() <= date.start()).collect();
+        let Some(at) = before.iter().rposition(|t| !BETWEEN.iter().any(|w| t.is(w))) else { return false };
+        // "to" leads to an end only where a beginning stands before it: "from May 1 to June 1".
+        let word = before.get(at);
+        let begun = |t: &&&Token<'_>| dates.iter().any(|d| d.span.end() <= t.span.start());
+        let to = word.filter(|t| t.is("to") || t.is("-") || t.is("–")).is_some_and(|t| begun(&t));
+        let ends = to || word.is_some_and(|t| UNTIL.iter().any(|w| t.is(w)));
+        ends && before.iter().take(at).any(|t| RUNS.iter().any(|w| t.is(w)))
+    };
+    dates.iter().any(|d| ends(&d.span)).then(|| Span::new(0, sentence.len()))
+}
+
 /// "effective as of DATE", "made effective DATE".
 fn is_effective(before: &[&Token<'_>]) -> bool {
     let last = before.iter().rev().find(|t| !BETWEEN.iter().any(|w| t.is(w)));
     last.is_some_and(|t| t.is("effective"))
+}
+
+/// "DATE (the “Effective Date”)".
+fn is_called_effective<'t>(after: impl Iterator<Item = &'t Token<'t>>) -> bool {
+    let words: Vec<&Token<'_>> = after.take(6).skip_while(|t| t.kind == Kind::Mark || t.is("the")).collect();
+    matches!(words.as_slice(), [a, b, ..] if a.is("effective") && b.is("date"))
+        || words.first().is_some_and(|t| t.is("effectivedate"))
 }
 
 /// "“Effective Date” means … DATE".
@@ -64,11 +114,41 @@ mod tests {
             found("This amendment is made effective as of October 3, 1997 by A and B."),
             Some("October 3, 1997")
         );
+        assert_eq!(found("This lease, dated 09/24/2018 (the “Effective Date”), is made."), Some("09/24/2018"));
         for whole in [
             "“EFFECTIVE DATE” means noon, local time, on March 7, 2005.",
             "The term (the “Term”) shall commence on May 1, 2011 and end on April 30, 2013.",
         ] {
             assert_eq!(found(whole), Some(whole));
+        }
+    }
+
+    #[test]
+    fn what_an_agreement_calls_its_day_of_effect_is_found() {
+        let called = |s: &'static str| called_effective(s).map(|span| &s[span.range()]);
+        assert_eq!(
+            called("made on May 1, 2011 (\"EffectiveDate\"), replacing that of June 2, 2009"),
+            Some("May 1, 2011")
+        );
+        assert_eq!(called("made on May 1, 2011, effective June 2, 2011"), None);
+        assert!(governs("The laws of Ohio shall govern this Agreement.").is_some());
+        assert!(governs("A company under the laws of Ohio.").is_none());
+    }
+
+    #[test]
+    fn what_says_the_day_of_the_end_is_found() {
+        for whole in [
+            "TERM: November 01, 2014 to October 31, 2017",
+            "Terms of the project: 12 weeks from May 8, 2018 to July 3, 2018",
+            "“CONTRACT PERIOD” means the time commencing on signature and terminating on May 31, 2016.",
+            "This Agreement shall be in effect until March 18. 2021, unless ended before.",
+        ] {
+            assert_eq!(ends(whole), Some(Span::new(0, whole.len())), "{whole}");
+        }
+        for other in
+            ["The term begins on May 1, 2011.", "Goods were sold from May 1, 2011 to June 1, 2011.", "until May 2"]
+        {
+            assert_eq!(ends(other), None, "{other}");
         }
     }
 

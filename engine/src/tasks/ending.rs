@@ -4,15 +4,16 @@
 //! What is counted is counted in the open: the line keeps the passage as its words, the day is its value, and a note says
 //! from which date it was counted, how long, and where that date stands.
 
-use super::evidence::{Grounds, says};
+use super::evidence::{Grounded, Grounds, one_line};
 use super::fields::no_value;
 use super::pack::{FieldSpec, FieldType, Pack};
-use super::{Claim, Status};
-use crate::text::{DocText, Span};
+use super::start::{Start, Starts};
+use super::{Claim, ClaimKind, FoundBy, MatchKind, Status};
+use crate::text::Span;
 use crate::values::dates::ordinal;
-use crate::values::tokens::{Kind, Token, tokens};
+use crate::values::tokens::{Token, tokens};
 use crate::values::{Found, Value, find_dates, find_durations};
-use chrono::{Days, Months, NaiveDate};
+use chrono::{Days, Months};
 
 /// Words before a date that make it the last day of a term, and those that make it the first.
 const ENDING: [&str; 15] = [
@@ -32,7 +33,7 @@ const ENDING: [&str; 15] = [
     "terminating",
     "conclude",
 ];
-const BEGINNING: [&str; 13] = [
+pub(super) const BEGINNING: [&str; 13] = [
     "commence",
     "commences",
     "commencing",
@@ -49,30 +50,14 @@ const BEGINNING: [&str; 13] = [
 ];
 /// How many tokens before a date are looked at for such a word.
 const REACH: usize = 12;
-/// Words for the day a contract was made.
-const MADE: [&str; 16] = [
-    "date of the agreement",
-    "date signed",
-    "date hereof",
-    "date above",
-    "above date",
-    "date set forth above",
-    "date first stated above",
-    "day and year first above written",
-    "date of this agreement",
-    "date first above written",
-    "date first written above",
-    "date first set forth above",
-    "date of execution",
-    "date of its execution",
-    "execution of this agreement",
-    "date of signature",
-];
-/// Words by which a term says from when it runs, besides those of `BEGINNING`.
-const RUNNING_FROM: [&str; 6] = ["after", "following", "date", "since", "upon", "notice"];
-/// Fields that hold the day a contract was made, and the day it takes effect.
-const AGREEMENT_DATE: &str = "Agreement Date";
+/// How probable it is that people note an inferred day as the day a contract was made, and as its day of effect.
+const INFERRED: (f64, f64) = (0.3, 0.25);
+/// The field that holds the day a contract was made.
+pub(super) const AGREEMENT_DATE: &str = "Agreement Date";
+/// The field that holds the day a contract takes effect.
 pub(crate) const EFFECTIVE_DATE: &str = "Effective Date";
+/// The learned field that holds the day it ends.
+pub(crate) const EXPIRATION_DATE: &str = "Expiration Date";
 
 /// Whether `field` asks for the day on which something ends.
 pub(super) fn asked(field: &FieldSpec) -> bool {
@@ -82,7 +67,7 @@ pub(super) fn asked(field: &FieldSpec) -> bool {
 
 /// What a word before a date makes of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Role {
+pub(super) enum Role {
     First,
     Last,
     Either,
@@ -106,7 +91,8 @@ pub(super) fn first_days(quote: &str) -> Vec<Found> {
     with_roles(quote).into_iter().filter(|(_, role)| *role != Role::Last).map(|(found, _)| found).collect()
 }
 
-fn with_roles(quote: &str) -> Vec<(Found, Role)> {
+/// All dates of `quote`, each with what the words before it make of it.
+pub(super) fn with_roles(quote: &str) -> Vec<(Found, Role)> {
     let tokens = tokens(quote);
     let mut from = 0;
     let with_role = |found: Found| {
@@ -132,185 +118,99 @@ fn role(before: &[&Token<'_>]) -> Role {
     nearest.unwrap_or(Role::Either)
 }
 
-/// Gives each line of a field that asks for an end, and whose passages name no such day, the day that can be counted; and
-/// a line that says a contract takes effect on the day it was made that day.
+/// Gives each line of a field that asks for an end, and whose passages name no such day, the day that can be counted; a
+/// line that says a contract takes effect on the day it was made or signed that day. Where neither the day a contract was
+/// made nor its day of effect is found, both are inferred: from its signatures, and from the day it was made.
 pub(super) fn count(grounds: &Grounds<'_>, pack: &Pack, claims: &mut [Claim]) {
     let starts = Starts::new(grounds, claims);
     for field in pack.fields.iter().filter(|f| asked(f)) {
         for claim in claims.iter_mut().filter(|c| c.label == field.name && c.value.is_none()) {
-            let counted = claim.evidence.iter().find_map(|e| starts.end(&e.quote));
-            if let Some((iso, note)) = counted {
-                claim.value = Some(Value::Date { iso });
-                claim.checks.retain(|c| *c != no_value(field.kind));
-                claim.checks.push(note);
+            if let Some((iso, note)) = claim.evidence.iter().find_map(|e| end(&starts, &e.quote)) {
+                give(claim, field.kind, iso, note);
             }
         }
     }
-    let Some(made) = starts.made.clone() else { return };
-    for field in pack.fields.iter().filter(|f| asked_for_effect(f)) {
-        let on_that_day = |c: &&mut Claim| {
-            c.label == field.name && c.value.is_none() && c.evidence.iter().any(|e| says_made(&e.quote))
-        };
-        for claim in claims.iter_mut().filter(on_that_day) {
-            claim.value = Some(Value::Date { iso: made.day.to_string() });
-            claim.checks.retain(|c| *c != no_value(field.kind));
-            claim.checks.push(format!("The text refers to {}, {} ({}).", made.named, made.day, made.place));
-        }
-    }
-}
-
-/// Whether `quote` refers to the day the contract was made.
-fn says_made(quote: &str) -> bool {
-    MADE.iter().any(|words| says(quote, words))
-}
-
-/// Whether `quote` speaks of a term and not of when it begins: then it begins with the contract.
-fn begins_with_contract(quote: &str) -> bool {
-    let tokens = tokens(quote);
-    let any = |words: &[&str]| tokens.iter().any(|t| words.iter().any(|w| t.is(w)));
-    any(&["term"]) && !any(&BEGINNING) && !any(&RUNNING_FROM)
-}
-
-/// Where terms of a document begin.
-struct Starts<'a> {
-    grounds: &'a Grounds<'a>,
-    /// The day the contract was made, and the day it takes effect, where these fields were found.
-    made: Option<Start>,
-    effective: Option<Start>,
-}
-
-/// A day, the words it goes by, and where it stands.
-#[derive(Clone)]
-struct Start {
-    day: NaiveDate,
-    named: String,
-    place: String,
-}
-
-impl<'a> Starts<'a> {
-    fn new(grounds: &'a Grounds<'a>, claims: &[Claim]) -> Self {
-        let found = |label: &str| {
-            let of_field = |c: &&Claim| c.label == label && matches!(c.status, Status::Verified | Status::Fuzzy);
-            let claim = claims.iter().find(of_field)?;
-            let Some(Value::Date { iso }) = &claim.value else { return None };
-            let place = grounds.place(claim.evidence.first()?.span);
-            Some(Start { day: day(iso)?, named: format!("the {label}"), place })
-        };
-        let made = found(AGREEMENT_DATE).or_else(|| opening_day(grounds));
-        Self { grounds, made, effective: found(EFFECTIVE_DATE) }
-    }
-
-    /// The day on which the term of `quote` ends, and how it was counted.
-    fn end(&self, quote: &str) -> Option<(String, String)> {
-        let (count, unit) = length(quote)?;
-        let start = self.start(quote)?;
-        let end = match unit.as_str() {
-            "day" => start.day.checked_add_days(Days::new(u64::from(count))),
-            "week" => start.day.checked_add_days(Days::new(7 * u64::from(count))),
-            "month" => start.day.checked_add_months(Months::new(count)),
-            "year" => start.day.checked_add_months(Months::new(count.checked_mul(12)?)),
-            _ => None,
-        }?;
-        let length = Value::Duration { count, unit };
-        let note = format!(
-            "Counted, the text does not name this day: {length} from {}, {} ({}).",
-            start.day, start.named, start.place
-        );
-        Some((end.to_string(), note))
-    }
-
-    /// Where the term of `quote` begins: a date in it, a date that the document defines, or the day it was made.
-    fn start(&self, quote: &str) -> Option<Start> {
-        let named = with_roles(quote).into_iter().find(|(_, role)| *role == Role::First);
-        if let Some((found, _)) = named {
-            let Value::Date { iso } = &found.value else { return None };
-            let named = quote.get(found.span.range()).unwrap_or_default();
-            return Some(Start { day: day(iso)?, named: format!("“{named}”"), place: "same passage".to_owned() });
-        }
-        match defined_term(quote) {
-            Some(term) if term == EFFECTIVE_DATE => {
-                self.defined(&term).or_else(|| self.effective.clone()).or_else(|| self.made.clone())
-            }
-            Some(term) => self.defined(&term).or_else(|| self.made.clone().filter(|_| says_made(quote))),
-            None if says_made(quote) => self.made.clone(),
-            None if begins_with_contract(quote) => self.effective.clone().or_else(|| self.made.clone()),
-            None => None,
-        }
-    }
-
-    /// The date that the document gives where it puts `term` in quotation marks: the one before it, else after.
-    fn defined(&self, term: &str) -> Option<Start> {
-        let document: &DocText = self.grounds.document;
-        for (open, close) in [('“', '”'), ('"', '"')] {
-            let marked = format!("{open}{term}{close}");
-            for (at, _) in document.text.match_indices(&marked) {
-                let sentence = self.grounds.sentences.iter().find(|s| s.start() <= at && at < s.end());
-                let Some(text) = sentence.and_then(|s| document.slice(*s)) else { continue };
-                let inside = at - sentence.map_or(0, |s| s.start());
-                let dates = find_dates(text);
-                let before = dates.iter().rev().find(|d| d.span.end() <= inside);
-                let Some(found) = before.or_else(|| dates.iter().find(|d| d.span.start() > inside)) else { continue };
-                let Value::Date { iso } = &found.value else { continue };
-                if let Some(day) = day(iso) {
-                    let place = self.grounds.place(Span::new(at, at + marked.len()));
-                    return Some(Start { day, named: format!("the {term}"), place });
+    let made_or_effective =
+        |f: &&FieldSpec| asked_for_effect(f) || (f.kind == FieldType::Date && f.name == AGREEMENT_DATE);
+    for field in pack.fields.iter().filter(made_or_effective) {
+        for claim in claims.iter_mut().filter(|c| c.label == field.name && c.value.is_none()) {
+            if claim.status == Status::NotFound {
+                if let Some(inferred) = starts.made.as_ref().and_then(|made| inferred(grounds, field, made)) {
+                    *claim = inferred;
                 }
+            } else if let Some(made) = claim.evidence.iter().find_map(|e| starts.contract_day(&e.quote)) {
+                let note = format!("The text refers to {}, {} ({}).", made.named, made.day, made.place);
+                give(claim, field.kind, made.day.to_string(), note);
             }
         }
-        None
     }
 }
 
-/// The first day that a document's first lines name as the one it was made on or begins with.
-fn opening_day(grounds: &Grounds<'_>) -> Option<Start> {
-    const OPENING: usize = 2_500;
-    let text = &grounds.document.text;
-    let head = text.get(..text.floor_char_boundary(OPENING))?;
-    let (found, day) = with_roles(head).into_iter().find_map(|(found, role)| {
-        let Value::Date { iso } = &found.value else { return None };
-        let before = head.get(head.floor_char_boundary(found.span.start().saturating_sub(60))..found.span.start())?;
-        let made = ["made", "executed", "signed", "dated"].iter().any(|word| says(before, word));
-        (role == Role::First || made).then_some(())?;
-        Some((found.span, day(iso)?))
-    })?;
-    Some(Start { day, named: "the date in its first lines".to_owned(), place: grounds.place(found) })
+/// Gives a line its day, and the note that says where it comes from.
+fn give(claim: &mut Claim, kind: FieldType, iso: String, note: String) {
+    claim.value = Some(Value::Date { iso });
+    claim.checks.retain(|c| *c != no_value(kind));
+    claim.checks.push(note);
 }
 
-fn day(iso: &str) -> Option<NaiveDate> {
-    NaiveDate::parse_from_str(iso, "%Y-%m-%d").ok()
+/// The day of a field for which none was found: the day the contract was made, as far as that is known.
+fn inferred(grounds: &Grounds<'_>, field: &FieldSpec, made: &Start) -> Option<Claim> {
+    let evidence = grounds.evidence(made.span?, MatchKind::Exact, 1)?;
+    let said = one_line(&evidence.quote);
+    let grounded = Grounded { evidence: vec![evidence], unlocated: Vec::new() };
+    let mut claim = grounded.claim(ClaimKind::Field, &field.name, said);
+    let note = "Inferred, the text does not say so: this is";
+    give(
+        &mut claim,
+        field.kind,
+        made.day.to_string(),
+        format!("{note} {}, {} ({}).", made.named, made.day, made.place),
+    );
+    claim.found_by = Some(FoundBy::Rules);
+    claim.confidence = Some(if field.name == AGREEMENT_DATE { INFERRED.0 } else { INFERRED.1 });
+    Some(claim)
 }
 
-/// The first "… Date" in capitals: "Effective Date", "Promotion Commencement Date".
-fn defined_term(quote: &str) -> Option<String> {
-    let tokens = tokens(quote);
-    let last = tokens.iter().position(|t| t.text == "Date")?;
-    let capital = |t: &&Token<'_>| t.kind == Kind::Word && t.text.starts_with(char::is_uppercase);
-    let words = tokens.get(..last)?.iter().rev().take_while(capital).count();
-    let first = tokens.get(last.checked_sub(words)?).filter(|_| words > 0)?;
-    // "The Effective Date" at the head of a sentence.
-    let first = if first.is("the") { tokens.get(last - words + 1)? } else { first };
-    let span = first.span.union(tokens.get(last)?.span);
-    let term = quote.get(span.range())?;
-    (term != "Date").then(|| term.split_whitespace().collect::<Vec<_>>().join(" "))
+/// The day on which the term of `quote` ends, and how it was found.
+fn end(starts: &Starts<'_>, quote: &str) -> Option<(String, String)> {
+    if let Some(last) = starts.called_end(quote) {
+        let note = format!("The text refers to {}, {} ({}).", last.named, last.day, last.place);
+        return Some((last.day.to_string(), note));
+    }
+    let (within, count, unit) = length(quote)?;
+    let start = starts.of(quote, within)?;
+    let end = match unit.as_str() {
+        "day" => start.day.checked_add_days(Days::new(u64::from(count))),
+        "week" => start.day.checked_add_days(Days::new(7 * u64::from(count))),
+        "month" => start.day.checked_add_months(Months::new(count)),
+        "year" => start.day.checked_add_months(Months::new(count.checked_mul(12)?)),
+        _ => None,
+    }?;
+    let length = Value::Duration { count, unit };
+    let note = format!(
+        "Counted, the text does not name this day: {length} from {}, {} ({}).",
+        start.day, start.named, start.place
+    );
+    Some((end.to_string(), note))
 }
 
-/// How long the term of `quote` lasts: its first length of time, or "third anniversary".
-fn length(quote: &str) -> Option<(u32, String)> {
+/// How long the term of `quote` lasts, and where that stands: its first length of time, or "third anniversary".
+fn length(quote: &str) -> Option<(Span, u32, String)> {
     let said = find_durations(quote).into_iter().next().and_then(|found| match found.value {
-        Value::Duration { count, unit } if count > 0 => Some((found.span.start(), count, unit)),
+        Value::Duration { count, unit } if count > 0 => Some((found.span, count, unit)),
         _ => None,
     });
     let counted = anniversary(quote).map(|(at, years)| (at, years, "year".to_owned()));
-    let first = said.into_iter().chain(counted).min_by_key(|(at, _, _)| *at);
-    first.map(|(_, count, unit)| (count, unit))
+    said.into_iter().chain(counted).min_by_key(|(at, _, _)| at.start())
 }
 
 /// "the third (3rd) anniversary": where, and which.
-fn anniversary(quote: &str) -> Option<(usize, u32)> {
+fn anniversary(quote: &str) -> Option<(Span, u32)> {
     let tokens = tokens(quote);
     let at = tokens.iter().position(|t| t.is("anniversary"))?;
     let before = tokens.get(at.saturating_sub(6)..at)?;
-    before.iter().find_map(|t| Some((t.span.start(), ordinal(t.text)?)))
+    let end = tokens.get(at)?.span;
+    before.iter().find_map(|t| Some((t.span.union(end), ordinal(t.text)?)))
 }
 
 #[cfg(test)]
@@ -431,6 +331,73 @@ mod tests {
         assert!(note.contains("the date in its first lines"), "{note}");
         let other = "A law of 12 April 2004 applies.";
         assert_eq!(counted(other, "The term shall be three years, commencing on the date of this Agreement."), None);
+    }
+
+    #[test]
+    fn a_term_ends_on_the_day_that_the_document_calls_its_end() {
+        let quote = "It shall expire on the Expiration Date set forth above unless sixty (60) days' notice is given.";
+        let (day, note) = counted("Expiration Date: August 31, 2006", quote).unwrap();
+        assert_eq!(day, "2006-08-31");
+        assert!(note.contains("the expiration date, 2006-08-31"), "{note}");
+        assert_eq!(counted("The Expiration Date is agreed upon later.", quote), None);
+        let period = "The Term of this Agreement shall be for the Contract Period unless ended before.";
+        let head = "“Contract Period” means the time from February 21, 2011 through December 31, 2012.";
+        assert_eq!(counted(head, period).unwrap().0, "2012-12-31");
+    }
+
+    #[test]
+    fn a_term_begins_where_its_length_says_and_by_a_name_without_marks() {
+        let head = "Made 3 March 2017. “Effective Date” means May 1, 2017. “Opening Date” means June 1, 2018.";
+        let quote = "It begins on the Effective Date and ends on the second anniversary of the Opening Date.";
+        assert_eq!(counted(head, quote).unwrap().0, "2020-06-01");
+        let named = "The commencement date for this contract will be 16th June 2004.";
+        assert_eq!(counted(named, "The term is 5 years from the commencement date.").unwrap().0, "2009-06-16");
+        let made = "Dated 3 March 2017. “Commencement Date” means the date of this Agreement.";
+        let quote = "It commences on the Commencement Date and goes on for a term of ten (10) years.";
+        assert_eq!(counted(made, quote).unwrap().0, "2027-03-03");
+    }
+
+    /// The lines of both fields for a document in which neither was found.
+    fn inferred_from(text: &str) -> Vec<Claim> {
+        let document = normalize(plain::parse(text.as_bytes()).unwrap());
+        let search = PlainScan::new(&document);
+        let grounds = Grounds::new(&document, &search);
+        let pack = Pack::built_in("cuad").unwrap();
+        let none = |label: &str| Grounded::default().claim(ClaimKind::Field, label, String::new());
+        let mut claims = vec![none(AGREEMENT_DATE), none(EFFECTIVE_DATE)];
+        claims.iter_mut().for_each(|c| c.status = Status::NotFound);
+        count(&grounds, &pack, &mut claims);
+        claims
+    }
+
+    #[test]
+    fn days_that_are_not_found_are_inferred_and_say_so() {
+        let signed = "Ann Lee and Ben Ode agree as follows.\n\nAnn Lee  Date: 3/4/2011\n\nBen Ode  Date: 3/7/2011\n\n\
+                      Delivery Date: 5/1/2012";
+        for claim in inferred_from(signed) {
+            assert_eq!(claim.value, Some(Value::Date { iso: "2011-03-07".into() }));
+            assert_eq!((claim.status, claim.evidence[0].quote.as_str()), (Status::Verified, "3/7/2011"));
+            assert!(
+                claim.checks.iter().any(|c| c.contains("Inferred") && c.contains("signature")),
+                "{:?}",
+                claim.checks
+            );
+            assert!(claim.confidence.is_some_and(|c| c < 0.5));
+        }
+        assert!(inferred_from("Nothing is dated here.").iter().all(|c| c.status == Status::NotFound));
+    }
+
+    #[test]
+    fn an_effect_on_the_day_of_the_last_signature_has_that_day() {
+        let quote = "This Agreement is effective as of the last date signed below.";
+        let text = format!("Dated 3 March 2017.\n\n{quote}\n\nAnn Lee Date 3/20/2017\n\nBen Ode Date: 3/19/2017");
+        let document = normalize(plain::parse(text.as_bytes()).unwrap());
+        let search = PlainScan::new(&document);
+        let grounds = Grounds::new(&document, &search);
+        let pack = Pack::built_in("cuad").unwrap();
+        let mut claims = vec![grounds.ground([quote], 0).claim(ClaimKind::Field, EFFECTIVE_DATE, quote.into())];
+        count(&grounds, &pack, &mut claims);
+        assert_eq!(claims[0].value.as_ref().unwrap().to_string(), "2017-03-20");
     }
 
     #[test]

@@ -1,0 +1,301 @@
+//! Where the terms of a contract begin: the day it was made, signed or takes effect, and days that it calls by a name
+//! ("Effective Date", "the commencement date").
+
+use super::ending::{AGREEMENT_DATE, BEGINNING, EFFECTIVE_DATE, Role, with_roles};
+use super::evidence::{Grounds, says};
+use super::{Claim, Status};
+use crate::text::Span;
+use crate::values::tokens::{Kind, Token, tokens};
+use crate::values::{Value, find_dates};
+use chrono::NaiveDate;
+
+/// Words for the day a contract was made.
+const MADE: [&str; 21] = [
+    "date of this document",
+    "date and year first above written",
+    "date on which the parties sign",
+    "date of the agreement",
+    "date signed",
+    "date hereof",
+    "date above",
+    "above date",
+    "date set forth above",
+    "date first stated above",
+    "date first listed above",
+    "day and year first above written",
+    "date of this agreement",
+    "date first above written",
+    "date first written above",
+    "date first set forth above",
+    "date of execution",
+    "date of its execution",
+    "execution of this agreement",
+    "date of signature",
+    "anniversary of this agreement",
+];
+/// Words for the day the last party signed.
+const SIGNED: [&str; 11] = [
+    "last date signed below",
+    "last signature",
+    "date of signature",
+    "date of its signature",
+    "date of signed acceptance",
+    "upon the signatures",
+    "upon signature",
+    "last written below",
+    "date set forth below",
+    "date noted below",
+    "date written below",
+];
+/// Words by which a term says from when it runs, besides those of [`BEGINNING`].
+const RUNNING_FROM: [&str; 6] = ["after", "following", "date", "since", "upon", "notice"];
+/// Days that contracts call by a name without putting it in quotation marks: those that begin a term, and those that end
+/// it.
+const BEGINNING_NAMES: [&str; 3] = ["commencement date", "start date", "starting date"];
+const ENDING_NAMES: [&str; 4] = ["expiration date", "expiry date", "termination date", "end date"];
+/// Words that may stand between such a name and its day.
+const LINKS: [&str; 18] = [
+    "means",
+    "mean",
+    "shall",
+    "will",
+    "is",
+    "be",
+    "the",
+    "of",
+    "for",
+    "this",
+    "contract",
+    "agreement",
+    ":",
+    "”",
+    "\"",
+    ",",
+    ")",
+    "on",
+];
+/// Words that make a "Date:" one of something else than a signature.
+const OTHER_DATES: [&str; 14] = [
+    "effective",
+    "expiration",
+    "expiry",
+    "termination",
+    "commencement",
+    "start",
+    "end",
+    "due",
+    "delivery",
+    "release",
+    "renewal",
+    "closing",
+    "payment",
+    "invoice",
+];
+/// How far after such a name its day may stand, in bytes.
+const NAME_REACH: usize = 70;
+/// How far around a length of time its own words are looked for, before and after it, in bytes.
+const AROUND: (usize, usize) = (60, 40);
+
+/// A day, the words it goes by, and where it stands.
+#[derive(Clone)]
+pub(super) struct Start {
+    pub(super) day: NaiveDate,
+    pub(super) named: String,
+    pub(super) place: String,
+    /// Where the day is written; nothing where that is in the passage that was asked about.
+    pub(super) span: Option<Span>,
+}
+
+/// Where terms of a document begin.
+pub(super) struct Starts<'a> {
+    grounds: &'a Grounds<'a>,
+    /// The day the contract was made: by its field, by its first lines, by its signatures.
+    pub(super) made: Option<Start>,
+    /// The day of the last signature.
+    signed: Option<Start>,
+    /// The day it takes effect, where that field was found.
+    effective: Option<Start>,
+}
+
+impl<'a> Starts<'a> {
+    pub(super) fn new(grounds: &'a Grounds<'a>, claims: &[Claim]) -> Self {
+        let found = |label: &str| {
+            let of_field = |c: &&Claim| c.label == label && matches!(c.status, Status::Verified | Status::Fuzzy);
+            let claim = claims.iter().find(of_field)?;
+            let Some(Value::Date { iso }) = &claim.value else { return None };
+            at(grounds, claim.evidence.first()?.span, iso, format!("the {label}"))
+        };
+        let signed = last_signed(grounds);
+        let made = found(AGREEMENT_DATE).or_else(|| opening_day(grounds)).or_else(|| signed.clone());
+        Self { grounds, made, signed, effective: found(EFFECTIVE_DATE) }
+    }
+
+    /// The day on which `quote` says that the contract was made or signed.
+    pub(super) fn contract_day(&self, quote: &str) -> Option<Start> {
+        let says_any = |all: &[&str]| all.iter().any(|words| says(quote, words));
+        if says_any(&SIGNED) {
+            return self.signed.clone().or_else(|| self.made.clone());
+        }
+        says_any(&MADE).then(|| self.made.clone()).flatten()
+    }
+
+    /// Where a term of `quote` begins, whose length stands `within` it: a date in the passage, a date that the document
+    /// defines, or the day it was made.
+    pub(super) fn of(&self, quote: &str, within: Span) -> Option<Start> {
+        let named = with_roles(quote).into_iter().find(|(_, role)| *role == Role::First);
+        if let Some((found, _)) = named {
+            let Value::Date { iso } = &found.value else { return None };
+            let named = format!("“{}”", quote.get(found.span.range()).unwrap_or_default());
+            return Some(Start { day: day(iso)?, named, place: "same passage".to_owned(), span: None });
+        }
+        // "commencing on the Effective Date and ending on the eighth anniversary of the Commencement Date".
+        let term = quote.get(within.start()..).and_then(defined_term).or_else(|| defined_term(quote));
+        match term {
+            Some(term) if term == EFFECTIVE_DATE => {
+                self.defined(&term).or_else(|| self.effective.clone()).or_else(|| self.made.clone())
+            }
+            Some(term) => self.defined(&term).or_else(|| self.contract_day(quote)),
+            None => self.contract_day(quote).or_else(|| {
+                let lower = BEGINNING_NAMES.iter().filter(|name| says(quote, name)).find_map(|name| self.called(name));
+                lower.or_else(|| {
+                    let own = begins_with_contract(quote, within);
+                    own.then(|| self.effective.clone().or_else(|| self.made.clone())).flatten()
+                })
+            }),
+        }
+    }
+
+    /// The day that the document calls by the name that `quote` lets a term end on ("the Expiration Date"), or the last day
+    /// of the period it names ("the Initial Term").
+    pub(super) fn called_end(&self, quote: &str) -> Option<Start> {
+        let by_name = ENDING_NAMES.iter().filter(|name| says(quote, name)).find_map(|name| self.called(name));
+        by_name.or_else(|| self.period_end(&defined_period(quote)?))
+    }
+
+    /// The day that follows `name` in the document: "Expiration Date: March 1, 2020".
+    fn called(&self, name: &str) -> Option<Start> {
+        let text = &self.grounds.document.text;
+        text.to_ascii_lowercase().match_indices(name).find_map(|(from, name)| {
+            let from = from + name.len();
+            let after = text.get(from..text.floor_char_boundary((from + NAME_REACH).min(text.len())))?;
+            let found = find_dates(after).into_iter().next()?;
+            let linked = tokens(after.get(..found.span.start())?).iter().all(|t| LINKS.iter().any(|w| t.is(w)));
+            let Value::Date { iso } = &found.value else { return None };
+            at(self.grounds, found.span.shifted(from), iso, format!("the {name}")).filter(|_| linked)
+        })
+    }
+
+    /// The sentences in which the document puts `term` in quotation marks: their text, and where in it the mark stands.
+    fn definitions(&self, term: &str) -> Vec<(Span, &'a str, usize)> {
+        let document = self.grounds.document;
+        let mut found = Vec::new();
+        for (open, close) in [('“', '”'), ('"', '"')] {
+            for (at, _) in document.text.match_indices(&format!("{open}{term}{close}")) {
+                let sentence = self.grounds.sentences.iter().find(|s| s.start() <= at && at < s.end());
+                found.extend(sentence.and_then(|s| Some((*s, document.slice(*s)?, at - s.start()))));
+            }
+        }
+        found
+    }
+
+    /// The date that the document gives where it puts `term` in quotation marks: the one before it, else after, else the
+    /// day the contract was made where it says so.
+    fn defined(&self, term: &str) -> Option<Start> {
+        let definitions = self.definitions(term);
+        let dated = definitions.iter().find_map(|(sentence, text, inside)| {
+            let dates = find_dates(text);
+            let before = dates.iter().rev().find(|d| d.span.end() <= *inside);
+            let found = before.or_else(|| dates.iter().find(|d| d.span.start() > *inside))?;
+            let Value::Date { iso } = &found.value else { return None };
+            at(self.grounds, found.span.shifted(sentence.start()), iso, format!("the {term}"))
+        });
+        let as_made = || definitions.iter().find_map(|(_, text, _)| self.contract_day(text));
+        dated.or_else(as_made)
+    }
+
+    /// The last day of the period that the document calls `term`.
+    fn period_end(&self, term: &str) -> Option<Start> {
+        self.definitions(term).into_iter().find_map(|(sentence, text, _)| {
+            let (found, _) = with_roles(text).into_iter().find(|(_, role)| *role == Role::Last)?;
+            let Value::Date { iso } = &found.value else { return None };
+            at(self.grounds, found.span.shifted(sentence.start()), iso, format!("the end of the {term}"))
+        })
+    }
+}
+
+/// The day `iso`, written at `span`; nothing where it is only a month or a year.
+fn at(grounds: &Grounds<'_>, span: Span, iso: &str, named: String) -> Option<Start> {
+    Some(Start { day: day(iso)?, named, place: grounds.place(span), span: Some(span) })
+}
+
+fn day(iso: &str) -> Option<NaiveDate> {
+    NaiveDate::parse_from_str(iso, "%Y-%m-%d").ok()
+}
+
+/// Whether `quote` speaks of a term and not, near its length, of when it begins: then it begins with the contract.
+fn begins_with_contract(quote: &str, within: Span) -> bool {
+    let from = quote.floor_char_boundary(within.start().saturating_sub(AROUND.0));
+    let to = quote.floor_char_boundary((within.end() + AROUND.1).min(quote.len()));
+    let near = tokens(quote.get(from..to).unwrap_or_default());
+    let any = |tokens: &[Token<'_>], words: &[&str]| tokens.iter().any(|t| words.iter().any(|w| t.is(w)));
+    any(&tokens(quote), &["term"]) && !any(&near, &BEGINNING) && !any(&near, &RUNNING_FROM)
+}
+
+/// The first day that a document's first lines name as the one it was made on or begins with.
+fn opening_day(grounds: &Grounds<'_>) -> Option<Start> {
+    const OPENING: usize = 2_500;
+    let text = &grounds.document.text;
+    let head = text.get(..text.floor_char_boundary(OPENING))?;
+    with_roles(head).into_iter().find_map(|(found, role)| {
+        let Value::Date { iso } = &found.value else { return None };
+        let before = head.get(head.floor_char_boundary(found.span.start().saturating_sub(60))..found.span.start())?;
+        let made = ["made", "executed", "signed", "dated"].iter().any(|word| says(before, word));
+        (role == Role::First || made).then_some(())?;
+        at(grounds, found.span, iso, "the date in its first lines".to_owned())
+    })
+}
+
+/// The latest of the days that stand after "Date", as beside signatures. "Delivery Date:" dates something else.
+fn last_signed(grounds: &Grounds<'_>) -> Option<Start> {
+    let text = &grounds.document.text;
+    let lower = text.to_ascii_lowercase();
+    let labels = ["date", "dated"].iter().flat_map(|label| lower.match_indices(label));
+    let days = labels.filter_map(|(from, label)| {
+        let before = tokens(text.get(text.floor_char_boundary(from.saturating_sub(30))..from)?);
+        let own = !before.last().is_some_and(|t| OTHER_DATES.iter().any(|w| t.is(w)));
+        let after = from + label.len();
+        let near = text.get(after..text.floor_char_boundary((after + 40).min(text.len())))?;
+        let found = find_dates(near).into_iter().next()?;
+        let blank = tokens(near.get(..found.span.start())?).iter().all(|t| t.kind == Kind::Mark);
+        let Value::Date { iso } = &found.value else { return None };
+        at(grounds, found.span.shifted(after), iso, "the last date beside a signature".to_owned())
+            .filter(|_| own && blank)
+    });
+    days.max_by_key(|start| start.day)
+}
+
+/// The first "… Date" in capitals: "Effective Date", "Promotion Commencement Date".
+fn defined_term(quote: &str) -> Option<String> {
+    capital_term(quote, &["Date"])
+}
+
+/// The first "… Term" or "… Period" in capitals: "Initial Term".
+fn defined_period(quote: &str) -> Option<String> {
+    capital_term(quote, &["Term", "Period"])
+}
+
+/// The first words in capitals that end with one of `heads` and are more than it.
+fn capital_term(quote: &str, heads: &[&str]) -> Option<String> {
+    let tokens = tokens(quote);
+    let capital = |t: &&Token<'_>| t.kind == Kind::Word && t.text.starts_with(char::is_uppercase);
+    let ends = (0..tokens.len()).filter(|i| tokens.get(*i).is_some_and(|t| heads.contains(&t.text)));
+    ends.filter_map(|last| {
+        let words = tokens.get(..last)?.iter().rev().take_while(capital).count();
+        let first = tokens.get(last.checked_sub(words)?).filter(|_| words > 0)?;
+        // "The Effective Date" at the head of a sentence.
+        let first = if first.is("the") { tokens.get(last - words + 1)? } else { first };
+        let term = quote.get(first.span.union(tokens.get(last)?.span).range())?;
+        (!heads.contains(&term)).then(|| term.split_whitespace().collect::<Vec<_>>().join(" "))
+    })
+    .next()
+}
