@@ -6,6 +6,7 @@
 //! that only the nda pack has are written by hand (`rules/written.json`), and any other field is looked for by its
 //! keywords; their scores only rank.
 
+pub(crate) mod asked;
 mod features;
 mod introduced;
 #[cfg(test)]

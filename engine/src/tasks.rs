@@ -11,6 +11,7 @@ pub mod prompt;
 pub mod question;
 pub mod result;
 pub(crate) mod ruled;
+pub(crate) mod sought;
 pub(crate) mod start;
 pub mod summary;
 
@@ -26,7 +27,9 @@ use crate::rules::Table;
 use crate::text::{DocText, Span};
 use asking::Asking;
 use evidence::Grounds;
+use question::Question;
 use serde::{Deserialize, Serialize};
+use sought::Seeker;
 use std::path::PathBuf;
 
 /// Longer questions do not fit beside the room kept for instructions.
@@ -52,10 +55,13 @@ pub enum TaskSpec {
     Question {
         /// The question.
         question: String,
+        /// Who answers it.
+        #[serde(default)]
+        method: Method,
     },
 }
 
-/// Who looks for the fields of a pack.
+/// Who looks for the fields of a pack, or answers a question.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Method {
@@ -71,7 +77,8 @@ pub enum Method {
 impl TaskSpec {
     /// Whether a language model is needed.
     pub fn needs_model(&self) -> bool {
-        !matches!(self, TaskSpec::Fields { method: Method::Rules, .. })
+        let (TaskSpec::Fields { method, .. } | TaskSpec::Question { method, .. }) = self else { return true };
+        *method != Method::Rules
     }
 }
 
@@ -178,7 +185,10 @@ pub fn run_rules(
     check_request(spec)?;
     match spec {
         TaskSpec::Fields { pack, method: Method::Rules } => ruled::run(document, pack, search, sink),
-        _ => Err(TaskError::BadRequest { reason: "only the fields of a pack can be found by rules".into() }),
+        TaskSpec::Question { question, method: Method::Rules } => ruled::answer(document, question, search, sink),
+        _ => Err(TaskError::BadRequest {
+            reason: "rules find the fields of a pack and passages for a question only".into(),
+        }),
     }
 }
 
@@ -197,6 +207,7 @@ pub fn run(
     let card = generator.card().clone();
     let plan = reading::plan(generator, document, options.too_long)?;
     let grounds = Grounds::new(document, search);
+    let seeker = Seeker::new(&grounds)?;
     let mut asking = Asking::new(generator, sink, options.seed);
     let mut coverage = plan.coverage;
     let mut claims = Vec::new();
@@ -212,8 +223,11 @@ pub fn run(
                 summary.claims
             }
             TaskSpec::Minutes => minutes::run(&mut asking, &grounds, part.span)?,
-            TaskSpec::Fields { pack, .. } => fields::run(&mut asking, &grounds, pack, part.span, part.tokens)?,
-            TaskSpec::Question { question } => question::run(&mut asking, &grounds, question, part.span, part.tokens)?,
+            TaskSpec::Fields { pack, .. } => fields::run(&mut asking, &grounds, &seeker, pack, part.span, part.tokens)?,
+            TaskSpec::Question { question, method } => {
+                let question = Question { words: question, method: *method, doubted: card.interim };
+                question::run(&mut asking, &grounds, &seeker, &question, part.span, part.tokens)?
+            }
         };
         if plan.parts.len() > 1 {
             let name = format!("Part {} of {}", i + 1, plan.parts.len());
@@ -234,17 +248,26 @@ pub fn run(
         claims = combine::combine(&grounds, pack, &claims, &table);
         provenance.rules_digest = Some(table.digest().to_owned());
     }
+    if matches!(spec, TaskSpec::Question { method: Method::Both, .. }) {
+        provenance.rules_digest = Some(seeker.digest().to_owned());
+    }
     if let TaskSpec::Fields { pack, .. } = spec {
         ending::count(&grounds, pack, &mut claims);
     }
     Ok(RunResult { claims, coverage, provenance })
 }
 
-/// The passages of `document` that are shown to a model beside each of `requests`, for code that trains one.
-pub fn shown_passages(document: &DocText, requests: &[String]) -> Vec<Vec<String>> {
+/// The passages of `document` that are shown to a model beside each of `requests`, each with how probable it is that it
+/// answers, for code that trains one.
+pub fn shown_passages(document: &DocText, requests: &[String]) -> Result<Vec<Vec<(String, f64)>>, TaskError> {
     let grounds = Grounds::new(document, &NoSearch);
+    let seeker = Seeker::new(&grounds)?;
     let all = Span::new(0, document.text.len());
-    requests.iter().map(|request| grounds.words_of(&grounds.nearest(request, all))).collect()
+    let shown = |request: &String| {
+        let found = seeker.seek(request, all).into_iter();
+        found.filter_map(|s| Some((document.slice(s.span)?.to_owned(), s.score))).collect()
+    };
+    Ok(requests.iter().map(shown).collect())
 }
 
 struct NoSearch;
@@ -258,10 +281,10 @@ impl Search for NoSearch {
 /// Refuses a task that asks for nothing before anything is read.
 fn check_request(spec: &TaskSpec) -> Result<(), TaskError> {
     match spec {
-        TaskSpec::Question { question } if question.trim().is_empty() => {
+        TaskSpec::Question { question, .. } if question.trim().is_empty() => {
             Err(TaskError::BadRequest { reason: "the question is empty".into() })
         }
-        TaskSpec::Question { question } if question.chars().count() > MOST_QUESTION_CHARS => {
+        TaskSpec::Question { question, .. } if question.chars().count() > MOST_QUESTION_CHARS => {
             Err(TaskError::BadRequest {
                 reason: format!("the question is longer than {MOST_QUESTION_CHARS} characters"),
             })

@@ -6,7 +6,7 @@ mod common;
 use common::{Library, options};
 use lectern_engine::generate::scripted::Scripted;
 use lectern_engine::progress::Silent;
-use lectern_engine::tasks::{TaskSpec, TooLong};
+use lectern_engine::tasks::{Method, TaskSpec, TooLong};
 use lectern_engine::workspace::{DocumentStatus, Job, JobSpec, JobState, MakeGenerator, Workspace};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader};
@@ -61,7 +61,7 @@ async fn work(workspace: &Workspace, inbox: &Path) {
     let asked: BTreeSet<_> = workspace.jobs().await.unwrap().into_iter().filter(is_task).map(|j| j.document).collect();
     for document in workspace.documents().await.unwrap() {
         if !asked.contains(&Some(document.id)) {
-            let spec = TaskSpec::Question { question: "For how many years does it run?".into() };
+            let spec = TaskSpec::Question { question: "For how many years does it run?".into(), method: Method::Model };
             let spec = JobSpec::Task { document: document.id, spec, too_long: TooLong::Refuse, seed: 0 };
             let job = workspace.submit(spec).await.unwrap();
             println!("\nsaid submitted {job}");

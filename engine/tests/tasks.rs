@@ -267,7 +267,7 @@ fn an_owner_or_due_date_stands_only_if_it_was_said() {
 
 #[test]
 fn a_question_is_answered_with_passages_or_searched_for() {
-    let spec = TaskSpec::Question { question: "Which law governs the contract?".into() };
+    let spec = TaskSpec::Question { question: "Which law governs the contract?".into(), method: Method::Model };
     let yes = json!({"quotes": ["governed by the laws of Denmark"], "answer": "Danish law."});
     let result = run(&mut answering(vec![("Which law", yes)]), &doc(CONTRACT), &spec).unwrap();
     assert_eq!((result.claims[0].status, result.claims[0].text.as_str()), (Status::Verified, "Danish law."));
@@ -279,7 +279,7 @@ fn a_question_is_answered_with_passages_or_searched_for() {
     let made_up = json!({"quotes": ["the laws of Atlantis apply"], "answer": "Atlantis."});
     let result = run(&mut answering(vec![("Which law", made_up)]), &doc(CONTRACT), &spec).unwrap();
     assert_eq!(result.claims[0].status, Status::Unsupported);
-    let empty = TaskSpec::Question { question: "  ".into() };
+    let empty = TaskSpec::Question { question: "  ".into(), method: Method::Model };
     assert_eq!(run(&mut answering(vec![]), &doc(CONTRACT), &empty).unwrap_err().code(), "bad_request");
 }
 
@@ -291,7 +291,10 @@ fn a_request_shows_the_passages_nearest_to_it_of_the_part_that_was_read() {
         seen.lock().unwrap().push(request.passages.clone());
         Ok(json!({"quotes": "none", "answer": ""}).to_string())
     };
-    let spec = TaskSpec::Question { question: "When may a party be terminating it, on what notice?".into() };
+    let spec = TaskSpec::Question {
+        question: "When may a party be terminating it, on what notice?".into(),
+        method: Method::Model,
+    };
     run(&mut Scripted::new(Box::new(rule.clone())), &doc(CONTRACT), &spec).unwrap();
     let first = shown.lock().unwrap().pop().unwrap();
     assert!(first[0].starts_with("Either party may terminate"), "{first:?}");
@@ -323,7 +326,7 @@ fn passages_that_are_too_long_are_left_out() {
         seen.lock().unwrap().push(request.passages.clone());
         Ok(json!({"quotes": "none", "answer": ""}).to_string())
     };
-    let spec = TaskSpec::Question { question: "Notice?".into() };
+    let spec = TaskSpec::Question { question: "Notice?".into(), method: Method::Model };
     run(&mut Scripted::new(Box::new(rule)), &doc(&text), &spec).unwrap();
     let passages = shown.lock().unwrap().pop().unwrap();
     let tokens: usize = passages.iter().map(|p| p.split_whitespace().count() + framing::PASSAGE_FRAME_TOKENS).sum();
@@ -363,7 +366,7 @@ fn a_document_that_is_too_long_is_refused_cut_or_read_in_parts_as_chosen() {
         .map(|i| format!("Paragraph number {i} has exactly eight {}.\n", if i == 50 { "zebras" } else { "words" }))
         .collect();
     let document = doc(&text);
-    let spec = TaskSpec::Question { question: "What about zebras?".into() };
+    let spec = TaskSpec::Question { question: "What about zebras?".into(), method: Method::Model };
     let model = || Scripted::quoting().with_context(160);
     let available = reading::available_tokens(model().card());
     let error = run_as(&mut model(), &document, &spec, TooLong::Refuse).unwrap_err();

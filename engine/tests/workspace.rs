@@ -5,7 +5,7 @@ mod common;
 use common::{Library, broken, scripted};
 use lectern_engine::generate::scripted::Scripted;
 use lectern_engine::progress::{Event, Silent};
-use lectern_engine::tasks::{TaskSpec, TooLong};
+use lectern_engine::tasks::{Method, TaskSpec, TooLong};
 use lectern_engine::workspace::{
     AnalyzeError, DocumentStatus, ImportError, JobError, JobSpec, JobState, LibraryError, Review, SearchOptions,
     StoreError, Verdict,
@@ -19,7 +19,7 @@ use std::time::Duration;
 const CONTRACT: &str = "This agreement runs for three years.\n\nEither party may end it with thirty days of notice.\n";
 
 fn question() -> TaskSpec {
-    TaskSpec::Question { question: "When may a party end it?".into() }
+    TaskSpec::Question { question: "When may a party end it?".into(), method: Method::Model }
 }
 
 fn anywhere(limit: usize) -> SearchOptions {
@@ -260,7 +260,7 @@ async fn deleting_leaves_no_trace_in_the_whole_library() {
     let body = format!("{CONTRACT}\nThe secret word is {marker}. {marker} again.\n").repeat(40);
     let document = library.import(&workspace, &format!("{marker}.txt"), &body).await;
     let kept = library.import(&workspace, "kept.txt", CONTRACT).await;
-    let spec = TaskSpec::Question { question: format!("What is {marker}?") };
+    let spec = TaskSpec::Question { question: format!("What is {marker}?"), method: Method::Model };
     workspace.analyze(document, spec.clone(), TooLong::Refuse, 0, Box::new(Silent)).await.unwrap();
     workspace.submit(JobSpec::Task { document, spec, too_long: TooLong::Refuse, seed: 0 }).await.unwrap();
     let states = library.path().join("states").join(&workspace.document(document).await.unwrap().sha256);

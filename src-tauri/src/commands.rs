@@ -200,7 +200,7 @@ pub async fn start_task(
     let spec = match task {
         WireTask::Summary => TaskSpec::Summary,
         WireTask::Minutes => TaskSpec::Minutes,
-        WireTask::Question { question } => TaskSpec::Question { question },
+        WireTask::Question { question } => TaskSpec::Question { question, method: Method::Both },
         WireTask::Fields { pack, rules_only } => {
             let method = if rules_only { Method::Rules } else { Method::Both };
             TaskSpec::Fields { pack: chosen_pack(&pack)?, method }

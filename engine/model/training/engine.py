@@ -38,7 +38,8 @@ def run(lectern: Path, *arguments: object, given: str | None = None) -> str:
 
 def passages(lectern: Path, text: str, requests: list[str]) -> list[list[str]]:
     """For each request the passages of a text that the engine shows beside it, best first."""
-    return json.loads(run(lectern, "passages", given=json.dumps({"text": text, "requests": requests}) + "\n"))
+    found = json.loads(run(lectern, "passages", given=json.dumps({"text": text, "requests": requests}) + "\n"))
+    return [[passage for passage, _ in passages] for passages in found]
 
 
 def logits(lectern: Path, model: Path, ids: Tensor) -> Tensor:

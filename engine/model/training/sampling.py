@@ -35,19 +35,18 @@ def attend(attention: object, x: Tensor, rotation: tuple, state: object) -> tupl
         out = out.transpose(1, 2).reshape(*x.shape[:2], attention.heads * attention.dim)
         return attention.out_proj(torch.sigmoid(attention.output_gate(x)) * attention.norm(out)), state
     q, k, v = attention.parts(x, rotation)
-    if state is not None:
+    before = 0 if state is None else state[0].shape[2]
+    if before:
         k, v = torch.cat([state[0], k], dim=2), torch.cat([state[1], v], dim=2)
-    out = F.scaled_dot_product_attention(q, k, v, is_causal=state is None)
+    seen = torch.ones(x.shape[1], before + x.shape[1], dtype=torch.bool).tril(before) if before else None
+    out = F.scaled_dot_product_attention(q, k, v, attn_mask=seen, is_causal=not before)
     out = out.transpose(1, 2).reshape(*x.shape[:2], attention.heads * attention.dim)
     return attention.o_proj(out), (k, v)
 
 
 def read(model: m1.Model, ids: Tensor, at: int, states: list) -> tuple[Tensor, list]:
-    """Logits [B, V] after the last of ids [B, T], the first of which is at position `at`, and the layers' states.
-
-    After a state, one token at a time can be read."""
-    if at and ids.shape[1] > 1:
-        raise ValueError("after the prompt, tokens are read one by one")
+    """Hidden states [B, T, H] of ids [B, T], the first of which is at position `at`, before the head, and the layers'
+    states after them."""
     cos, sin = m1.rotation_of(model.config, at + ids.shape[1])
     h, after = model.model.embed_tokens(ids), []
     for block, state in zip(model.model.layers, states, strict=True):
@@ -55,7 +54,7 @@ def read(model: m1.Model, ids: Tensor, at: int, states: list) -> tuple[Tensor, l
         attended, state = attend(block.self_attn, x, (cos[at:], sin[at:]), state)
         h, _ = block.feed_forward(block.mix_attention(h, x, attended))
         after.append(state)
-    return F.linear(model.model.norm(h[:, -1]), model.head), after
+    return model.model.norm(h), after
 
 
 def repeated(state: object, count: int) -> object:
@@ -70,18 +69,19 @@ def sample(
     model: m1.Model, prompt: Tensor, group: int, most: int, temperature: float, end: int, generator: torch.Generator
 ) -> list[Answer]:
     """`group` answers to prompt [T], of `most` tokens at most; with temperature 0 the likeliest token each time."""
-    logits, states = read(model, prompt[None], 0, [None] * len(model.model.layers))
-    logits, states = logits.expand(group, -1), [repeated(state, group) for state in states]
+    hidden, states = read(model, prompt[None], 0, [None] * len(model.model.layers))
+    hidden, states = hidden[:, -1].expand(group, -1), [repeated(state, group) for state in states]
     ids, logs, open_ = [], [], torch.ones(group, dtype=torch.bool)
     for n in range(most):
-        scores = (logits / (temperature or 1.0)).log_softmax(-1)
+        scores = (F.linear(hidden, model.head) / (temperature or 1.0)).log_softmax(-1)
         drawn = scores.argmax(-1) if temperature == 0 else torch.multinomial(scores.exp(), 1, generator=generator)[:, 0]
         ids.append(torch.where(open_, drawn, end))
         logs.append(scores.gather(1, drawn[:, None])[:, 0])
         open_ = open_ & (drawn != end)
         if not open_.any() or n + 1 == most:
             break
-        logits, states = read(model, ids[-1][:, None], len(prompt) + n, states)
+        hidden, states = read(model, ids[-1][:, None], len(prompt) + n, states)
+        hidden = hidden[:, -1]
     return [cut(row, log, end) for row, log in zip(torch.stack(ids, 1), torch.stack(logs, 1), strict=True)]
 
 

@@ -103,15 +103,22 @@ def draw(model: m1.Model, examples: Examples, wanted: dict, seed: int, step: int
     return found
 
 
-def token_logs(model: m1.Model, group: Group, temperature: float, recompute_from: int) -> Tensor:
-    """Log-probabilities under the weights as they are of all answers' tokens, one answer after the other: [N]."""
-    made = []
-    for answer in group.answers:
-        ids = torch.cat([group.prompt, answer.ids])
-        hidden, _ = model.hidden(ids[None], recompute=len(ids) >= recompute_from)
-        logits = F.linear(hidden[0, len(group.prompt) - 1 : -1], model.head) / temperature
-        made.append(logits.log_softmax(-1).gather(1, answer.ids[:, None])[:, 0])
-    return torch.cat(made)
+def token_logs(model: m1.Model, group: Group, temperature: float) -> Tensor:
+    """Log-probabilities under the weights as they are of all answers' tokens, one answer after the other: [N].
+
+    The prompt is read once for all of them, and its gradient is the sum of theirs; the answers follow it side by side,
+    padded to the longest."""
+    count, lengths = len(group.answers), [len(answer.ids) for answer in group.answers]
+    first, states = sampling.read(model, group.prompt[None], 0, [None] * len(model.model.layers))
+    ids = torch.nn.utils.rnn.pad_sequence([answer.ids for answer in group.answers], batch_first=True)
+    states = [sampling.repeated(state, count) for state in states]
+    rest, _ = sampling.read(model, ids, len(group.prompt), states)
+    # A token's probability comes from the state before it: the prompt's last, then the answer's own.
+    hidden = torch.cat([first[:, -1:].expand(count, -1, -1), rest[:, :-1]], dim=1)
+    rows = torch.cat([hidden[n, :length] for n, length in enumerate(lengths)])
+    given = torch.cat([answer.ids for answer in group.answers])
+    logs = (F.linear(rows, model.head) / temperature).log_softmax(-1)
+    return logs.gather(1, given[:, None])[:, 0]
 
 
 def update(model: m1.Model, groups: list[Group], trained: list, optimiser: torch.optim.Optimizer, config: dict) -> dict:
@@ -120,7 +127,7 @@ def update(model: m1.Model, groups: list[Group], trained: list, optimiser: torch
     for group in groups:
         old = torch.cat([answer.logs for answer in group.answers])
         each = torch.cat([a.expand(len(answer.ids)) for a, answer in zip(group.advantages, group.answers, strict=True)])
-        logs = token_logs(model, group, wanted["temperature"], config["stage4"]["recompute_from"])
+        logs = token_logs(model, group, wanted["temperature"])
         loss = cispo(logs, old, each, wanted["high"]) / len(groups)
         loss.backward()
         total += loss.item()

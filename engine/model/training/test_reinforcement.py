@@ -128,8 +128,34 @@ class Stage5(WithExamples):
         examples, wanted = tasks.Examples(self.config), self.config["stage5"]
         group = stage5.draw(model, examples, wanted, 3, 0)[0]
         with torch.no_grad():
-            logs = stage5.token_logs(model, group, wanted["temperature"], 10**6)
+            logs = stage5.token_logs(model, group, wanted["temperature"])
         torch.testing.assert_close(logs, torch.cat([a.logs for a in group.answers]), atol=1e-3, rtol=1e-3)
+
+    def test_a_prompt_read_once_teaches_what_one_read_for_each_answer_does(self) -> None:
+        model = m1.Model(tiny([m1.LIGHTNING, m1.SOFTMAX, m1.LIGHTNING]), chunk=8).randomise(3)
+        adapters = lora.attach(model, 4, 8.0, 1)
+        with torch.no_grad():
+            for n, adapted in enumerate(adapters.values()):
+                adapted.lora_B.fill_(0.01 * (n + 1))
+        generator = torch.Generator().manual_seed(5)
+        answers = [
+            sampling.Answer(torch.randint(3, 40, (length,), generator=generator), torch.zeros(length), True)
+            for length in (1, 9, 4)
+        ]
+        group = stage5.Group(torch.arange(3, 22), answers, torch.zeros(3), torch.zeros(3))
+        apart = []
+        for answer in answers:
+            logits = model(torch.cat([group.prompt, answer.ids])[None])[0, len(group.prompt) - 1 : -1] / 0.7
+            apart.append(logits.log_softmax(-1).gather(1, answer.ids[:, None])[:, 0])
+        found = []
+        for logs in (torch.cat(apart), stage5.token_logs(model, group, 0.7)):
+            (logs * torch.arange(1, 15)).sum().backward()
+            found.append((logs.detach(), torch.cat([a.lora_B.grad.flatten() for a in adapters.values()])))
+            for adapted in adapters.values():
+                adapted.lora_A.grad = adapted.lora_B.grad = None
+        (logs, gradient), (together, shared) = found
+        torch.testing.assert_close(together, logs, atol=1e-4, rtol=1e-4)
+        torch.testing.assert_close(shared, gradient, atol=2e-3, rtol=2e-3)
 
     def test_a_run_that_stopped_goes_on_as_one_that_did_not(self) -> None:
         self.any_rewards(self.config)

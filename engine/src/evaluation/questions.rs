@@ -9,7 +9,7 @@ use super::rouge::rouge;
 use super::written::{Measured, Written, drawn};
 use super::{Choice, EvaluationError, imported, passages};
 use crate::progress::{Event, Silent, Sink};
-use crate::tasks::{Claim, Status, TaskSpec, TooLong};
+use crate::tasks::{Claim, Method, Status, TaskSpec, TooLong};
 use crate::text::{DocText, Span};
 use crate::workspace::Workspace;
 use serde::Deserialize;
@@ -60,7 +60,7 @@ pub async fn questions(
     folder: &Path,
     data: &Path,
     choice: Choice,
-    each: usize,
+    (each, method): (usize, Method),
     about: About,
     sink: &mut dyn Sink,
 ) -> Result<Written, EvaluationError> {
@@ -74,7 +74,7 @@ pub async fn questions(
         }
         let path = folder.join(format!("{i:04}.txt"));
         std::fs::write(&path, &document.text).map_err(|source| EvaluationError::Io { path: path.clone(), source })?;
-        match put(workspace, &path, document, &mut report).await? {
+        match put(workspace, &path, document, method, &mut report).await? {
             Ok(()) => report.documents += 1,
             Err(reason) => report.failures.push(Failure { document: document.id.clone(), reason }),
         }
@@ -87,6 +87,7 @@ async fn put(
     workspace: &Workspace,
     path: &Path,
     document: &Document,
+    method: Method,
     report: &mut Written,
 ) -> Result<Result<(), String>, EvaluationError> {
     let id = match imported(workspace, path).await? {
@@ -96,7 +97,7 @@ async fn put(
     let text = workspace.text(id).await?;
     for asked in &document.questions {
         let begun = Instant::now();
-        let spec = TaskSpec::Question { question: asked.question.clone() };
+        let spec = TaskSpec::Question { question: asked.question.clone(), method };
         let run = match workspace.analyze(id, spec, TooLong::ReadInParts, 0, Box::new(Silent)).await {
             Ok(run) => run,
             Err(error) => return Ok(Err(error.to_string())),

@@ -14,7 +14,7 @@ pub(super) fn write(report: &Report<'_>) -> String {
     if let Some(left_out) = report.left_out() {
         page.put(&format!(">\n> {left_out}\n"));
     }
-    if let TaskSpec::Question { question } = &report.run.spec {
+    if let TaskSpec::Question { question, .. } = &report.run.spec {
         page.put(&format!("\n**{}**\n", escape(question)));
     }
     let mut heading = "";

@@ -54,6 +54,12 @@ impl Scripted {
         self
     }
 
+    /// The same as a model for trying the program (what it is at first), or as a proven one.
+    pub fn with_interim(mut self, interim: bool) -> Self {
+        self.card.interim = interim;
+        self
+    }
+
     /// The same at another pace.
     pub fn with_pace(mut self, pace: Duration) -> Self {
         self.pace = pace;

@@ -12,7 +12,7 @@ use tantivy::collector::TopDocs;
 use tantivy::query::{BooleanQuery, BoostQuery, Occur, Query, TermQuery};
 use tantivy::schema::{Field, IndexRecordOption, STORED, Schema, TextFieldIndexing, TextOptions, Value};
 use tantivy::tokenizer::{Language, Stemmer, TextAnalyzer, TokenStream};
-use tantivy::{Index, IndexReader, IndexWriter, TantivyDocument, Term};
+use tantivy::{DocAddress, Index, IndexReader, IndexWriter, Searcher, TantivyDocument, Term};
 
 const ANALYZER: &str = "stemmed";
 const WRITER_BYTES: usize = 16 << 20;
@@ -88,6 +88,35 @@ pub fn carrying(request: &str) -> String {
     if carrying.is_empty() { request.to_owned() } else { carrying.join(" ") }
 }
 
+/// The words of `text` brought to their English stems, each once.
+pub fn stems(text: &str) -> Vec<String> {
+    terms(&mut analyzer(), text)
+}
+
+fn analyzer() -> TextAnalyzer {
+    TextAnalyzer::builder(LecternTokenizer).filter(Stemmer::new(Language::English)).build()
+}
+
+fn terms(analyzer: &mut TextAnalyzer, text: &str) -> Vec<String> {
+    let mut stream = analyzer.token_stream(text);
+    let mut terms = Vec::new();
+    stream.process(&mut |token| {
+        if !terms.contains(&token.text) {
+            terms.push(token.text.clone());
+        }
+    });
+    terms
+}
+
+/// A passage near a request.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Near {
+    /// Where it stands.
+    pub span: Span,
+    /// The share of the request's carrying words that it holds, 0 to 1, words weighed by how rare they are in the document.
+    pub coverage: f64,
+}
+
 /// The sentences of one document, ready to be ranked.
 pub struct Nearest {
     reader: IndexReader,
@@ -106,7 +135,7 @@ struct Fields {
 impl Nearest {
     /// Indexes `sentences` of `document`, in memory: some ten milliseconds for a contract of 50 pages.
     pub fn new(document: &DocText, sentences: &[Span]) -> tantivy::Result<Self> {
-        let analyzer = TextAnalyzer::builder(LecternTokenizer).filter(Stemmer::new(Language::English)).build();
+        let analyzer = analyzer();
         let (schema, fields) = schema();
         let index = Index::create_in_ram(schema);
         index.tokenizers().register(ANALYZER, analyzer.clone());
@@ -129,37 +158,48 @@ impl Nearest {
     }
 
     /// At most `limit` sentences inside `within` that share words with `request`, best first.
-    pub fn passages(&self, request: &str, within: Span, limit: usize) -> tantivy::Result<Vec<Span>> {
-        let terms = self.terms(&carrying(request));
+    pub fn passages(&self, request: &str, within: Span, limit: usize) -> tantivy::Result<Vec<Near>> {
+        let terms = terms(&mut self.analyzer.clone(), &carrying(request));
         let searcher = self.reader.searcher();
         let all = usize::try_from(searcher.num_docs()).unwrap_or(usize::MAX);
         if terms.is_empty() || all == 0 || limit == 0 {
             return Ok(Vec::new());
         }
         let found = searcher.search(&self.query(&terms), &TopDocs::with_limit(all).order_by_score())?;
-        let mut ranked: Vec<(f32, Span)> = Vec::with_capacity(found.len());
+        let weights = self.weights(&searcher, &terms)?;
+        let mut ranked: Vec<(f32, Span, DocAddress)> = Vec::with_capacity(found.len());
         for (score, address) in found {
             let entry: TantivyDocument = searcher.doc(address)?;
             let number = |field| entry.get_first(field).and_then(|v| v.as_u64()).and_then(|n| usize::try_from(n).ok());
             if let (Some(start), Some(end)) = (number(self.fields.start), number(self.fields.end)) {
-                ranked.push((score, Span::new(start, end)));
+                ranked.push((score, Span::new(start, end), address));
             }
         }
-        ranked.retain(|(_, span)| span.start() >= within.start() && span.end() <= within.end());
+        ranked.retain(|(_, span, _)| span.start() >= within.start() && span.end() <= within.end());
         ranked.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-        Ok(ranked.into_iter().take(limit).map(|(_, span)| span).collect())
+        let near = |(_, span, address): &(f32, Span, DocAddress)| -> tantivy::Result<Near> {
+            let entry: TantivyDocument = searcher.doc(*address)?;
+            Ok(Near { span: *span, coverage: self.coverage(&entry, &weights) })
+        };
+        ranked.iter().take(limit).map(near).collect()
     }
 
-    fn terms(&self, words: &str) -> Vec<String> {
-        let mut analyzer = self.analyzer.clone();
-        let mut stream = analyzer.token_stream(words);
-        let mut terms = Vec::new();
-        stream.process(&mut |token| {
-            if !terms.contains(&token.text) {
-                terms.push(token.text.clone());
-            }
-        });
-        terms
+    /// The terms with what finding each in a sentence says: ln(1 + (n - df + 0.5) / (df + 0.5)), as BM25 has it.
+    fn weights(&self, searcher: &Searcher, terms: &[String]) -> tantivy::Result<Vec<(String, f64)>> {
+        let all = searcher.num_docs() as f64;
+        let weight = |term: &String| -> tantivy::Result<(String, f64)> {
+            let holding = searcher.doc_freq(&Term::from_field_text(self.fields.text, term))? as f64;
+            Ok((term.clone(), (1.0 + (all - holding + 0.5) / (holding + 0.5)).ln()))
+        };
+        terms.iter().map(weight).collect()
+    }
+
+    fn coverage(&self, entry: &TantivyDocument, weights: &[(String, f64)]) -> f64 {
+        let text = entry.get_first(self.fields.text).and_then(|v| v.as_str()).unwrap_or_default();
+        let held = terms(&mut self.analyzer.clone(), text);
+        let all: f64 = weights.iter().map(|(_, weight)| weight).sum();
+        let own: f64 = weights.iter().filter(|(term, _)| held.contains(term)).map(|(_, weight)| weight).sum();
+        if all > 0.0 { own / all } else { 0.0 }
     }
 
     /// A sentence must hold one of the terms; those of its heading add to its score.
@@ -185,7 +225,7 @@ fn schema() -> (Schema, Fields) {
     let fields = Fields {
         start: builder.add_u64_field("start", STORED),
         end: builder.add_u64_field("end", STORED),
-        text: builder.add_text_field("text", words.clone()),
+        text: builder.add_text_field("text", words.clone() | STORED),
         heading: builder.add_text_field("heading", words),
     };
     (builder.build(), fields)
@@ -211,7 +251,7 @@ mod tests {
         let nearest = Nearest::new(&document, &sentences(&document)).unwrap();
         let all = Span::new(0, document.text.len());
         let spans = nearest.passages(request, all, limit).unwrap();
-        spans.iter().map(|s| document.slice(*s).unwrap().to_owned()).collect()
+        spans.iter().map(|near| document.slice(near.span).unwrap().to_owned()).collect()
     }
 
     #[test]
@@ -231,7 +271,7 @@ mod tests {
         let half = Span::new(0, TEXT.find("The fee").unwrap());
         let spans = nearest.passages("notice termination", half, 9).unwrap();
         assert_eq!(spans.len(), 1, "{spans:?}");
-        assert!(spans.iter().all(|s| s.end() <= half.end()));
+        assert!(spans.iter().all(|near| near.span.end() <= half.end()));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use super::prompt::PASSAGES;
 use super::{Claim, ClaimKind, Evidence, MatchKind, Search, SearchedNote, Status};
 use crate::ground::{Grounder, Located, fold::fold, scan, sentences};
-use crate::index::nearest::Nearest;
+use crate::index::nearest::{Near, Nearest};
 use crate::text::{DocText, Span};
 use crate::values::tokens::{Kind, tokens};
 use serde_json::Value;
@@ -39,10 +39,15 @@ impl<'a> Grounds<'a> {
 
     /// The passages inside `within` that share most with `request`, best first. An extra: where they cannot be ranked there
     /// are none, and the model has what it read.
-    pub(crate) fn nearest(&self, request: &str, within: Span) -> Vec<Span> {
+    pub(crate) fn nearest(&self, request: &str, within: Span) -> Vec<Near> {
         let nearest = self.nearest.get_or_init(|| Nearest::new(self.document, &self.sentences).ok());
         let found = nearest.as_ref().and_then(|n| n.passages(request, within, PASSAGES).ok()).unwrap_or_default();
-        found.into_iter().map(|span| self.passage(span)).collect()
+        found.into_iter().map(|near| Near { span: self.passage(near.span), ..near }).collect()
+    }
+
+    /// The sentence that holds the beginning of `span`; `span` itself where it stands in none.
+    pub(crate) fn sentence_of(&self, span: Span) -> Span {
+        sentences::at(&self.sentences, span.start()).unwrap_or(span)
     }
 
     /// The words of passages.

@@ -4,6 +4,7 @@ use super::asking::Asking;
 use super::ending;
 use super::evidence::{Grounded, Grounds, one_line, strings};
 use super::pack::{FieldSpec, FieldType, Pack};
+use super::sought::Seeker;
 use super::{Claim, ClaimKind, Evidence, MatchKind, Status, TaskError, prompt};
 use crate::text::Span;
 use crate::values::{self, Found, Value as Normal};
@@ -18,6 +19,7 @@ pub const FIELDS_PER_REQUEST: usize = 1;
 pub(crate) fn run(
     asking: &mut Asking<'_>,
     grounds: &Grounds<'_>,
+    seeker: &Seeker<'_>,
     pack: &Pack,
     within: Span,
     read_tokens: usize,
@@ -28,7 +30,8 @@ pub(crate) fn run(
         asking.progress(i * FIELDS_PER_REQUEST, pack.fields.len(), "fields")?;
         let label = group.iter().map(|f| f.name.as_str()).collect::<Vec<_>>().join(", ");
         let request = group.iter().map(FieldSpec::request).collect::<Vec<_>>().join(" ");
-        let passages = grounds.words_of(&grounds.nearest(&request, within));
+        let sought: Vec<Span> = seeker.seek(&request, within).into_iter().map(|s| s.span).collect();
+        let passages = grounds.words_of(&sought);
         let answer = asking.ask_beside(&label, prompt::fields(group), passages)?;
         for field in group {
             let found = answer.as_ref().map(|a| a.get(&field.name).filter(|v| v.get("quotes").is_some()));

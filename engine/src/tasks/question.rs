@@ -1,51 +1,151 @@
-//! A question in the person's words: an answer with passages, or "not in the document" with what was searched.
+//! A question in the person's words: an answer with passages, or "not in the document" with what was searched. What rules
+//! and search find for it is shown to the model beside the question, and its answer is held against that.
 
 use super::asking::Asking;
 use super::evidence::{Grounded, Grounds, look_over, one_line, strings};
-use super::{Claim, ClaimKind, MatchKind, SearchedNote, Status, TaskError, prompt};
+use super::sought::{Seeker, Sought};
+use super::{Claim, ClaimKind, Evidence, FoundBy, MatchKind, Method, SearchedNote, Status, TaskError, prompt};
 use crate::index::nearest::carrying;
 use crate::text::Span;
 use serde_json::Value;
+use std::cmp::Ordering;
+
+/// Most passages of an answer that no model gave.
+const MOST_PASSAGES: usize = 3;
+
+/// The note on an answer that only the model gives.
+const UNSUPPORTED: &str = "Neither the rules nor the search point at this passage: check it by reading.";
+
+/// A question, and who answers it.
+pub(crate) struct Question<'q> {
+    pub(crate) words: &'q str,
+    pub(crate) method: Method,
+    /// Whether the model is one for trying the program: then it only confirms what is found without it.
+    pub(crate) doubted: bool,
+}
 
 /// Asks `question` of what was read, which stands at `within`.
 pub(crate) fn run(
     asking: &mut Asking<'_>,
     grounds: &Grounds<'_>,
-    question: &str,
+    seeker: &Seeker<'_>,
+    question: &Question<'_>,
     within: Span,
     read_tokens: usize,
 ) -> Result<Vec<Claim>, TaskError> {
     asking.stage("question", "Answering")?;
     asking.progress(0, 1, "steps")?;
-    let nearest = grounds.nearest(question, within);
-    let Ok(given) = asking.ask_beside("Answer", prompt::question(question), grounds.words_of(&nearest))? else {
+    let sought = seeker.seek(question.words, within);
+    let shown = grounds.words_of(&sought.iter().map(|s| s.span).collect::<Vec<_>>());
+    let Ok(given) = asking.ask_beside("Answer", prompt::question(question.words), shown)? else {
         return Ok(Vec::new());
     };
     asking.progress(1, 1, "steps")?;
-    let answer = one_line(given.get("answer").and_then(Value::as_str).unwrap_or_default());
-    if strings(&given, "quotes").is_empty() {
-        let mut claim = Grounded::default().claim(ClaimKind::Answer, question, String::new());
-        claim.status = Status::NotFound;
-        // What may speak against it: these hold an answer more often than the sentences with most of the words.
-        let contrary = nearest.iter().filter_map(|span| grounds.evidence(*span, MatchKind::Exact, 1)).collect();
-        claim.searched = Some(SearchedNote { read_tokens, queries: vec![carrying(question)], contrary });
-        return Ok(vec![claim]);
+    let own = answered(grounds, question.words, &given, within);
+    Ok(match question.method {
+        Method::Model => vec![own.unwrap_or_else(|| absent(grounds, question.words, &sought, read_tokens))],
+        Method::Both | Method::Rules => combined(grounds, question, own, &sought, read_tokens),
+    })
+}
+
+/// What rules and search alone answer to `question`.
+pub(super) fn by_rules(grounds: &Grounds<'_>, seeker: &Seeker<'_>, question: &str) -> Vec<Claim> {
+    let sought = seeker.seek(question, Span::new(0, grounds.document.text.len()));
+    combined(grounds, &Question { words: question, method: Method::Rules, doubted: false }, None, &sought, 0)
+}
+
+/// The model's answer; nothing where it says that there is none.
+fn answered(grounds: &Grounds<'_>, question: &str, given: &Value, within: Span) -> Option<Claim> {
+    let quotes = strings(given, "quotes");
+    if quotes.is_empty() {
+        return None;
     }
-    let grounded = grounds.ground(strings(&given, "quotes"), within.start());
+    let answer = one_line(given.get("answer").and_then(Value::as_str).unwrap_or_default());
+    let grounded = grounds.ground(quotes, within.start());
     let text = match grounded.evidence.first() {
         Some(e) if answer.is_empty() => one_line(&e.quote),
         _ => answer,
     };
     let mut claim = grounded.claim(ClaimKind::Answer, question, text);
     look_over(grounds, &mut claim);
-    Ok(vec![claim])
+    Some(claim)
 }
 
-/// Joins the answers of several parts: what any part answered stands; "not found" only where no part has it.
+/// The model's answer put together with what was sought: the surer comes first.
+///
+/// An answer whose passages none of the sought ones supports says so. A doubted model only confirms: where it points at a
+/// passage that stands without it, that is noted; else its passages are listed against "not found".
+fn combined(
+    grounds: &Grounds<'_>,
+    question: &Question<'_>,
+    own: Option<Claim>,
+    sought: &[Sought],
+    read_tokens: usize,
+) -> Vec<Claim> {
+    let standing: Vec<&Sought> = sought.iter().filter(|s| s.stands).take(MOST_PASSAGES).collect();
+    let confirmed = own.as_ref().is_some_and(|claim| standing.iter().any(|s| touches(claim, s)));
+    let (own, doubted) = match own {
+        Some(claim) if question.doubted => (None, claim.evidence),
+        own => (own, Vec::new()),
+    };
+    let mut found = Vec::new();
+    if let Some(best) = standing.first().filter(|_| own.is_none() || !confirmed) {
+        let passages = standing.iter().filter_map(|s| grounds.evidence(s.span, MatchKind::Exact, 1)).collect();
+        let grounded = Grounded { evidence: passages, unlocated: Vec::new() };
+        let text = grounded.evidence.first().map(|e| one_line(&e.quote)).unwrap_or_default();
+        let mut claim = grounded.claim(ClaimKind::Answer, question.words, text);
+        claim.found_by = Some(if confirmed { FoundBy::Both } else { FoundBy::Rules });
+        claim.confidence = Some(best.score);
+        found.push(claim);
+    }
+    if let Some(mut claim) = own {
+        claim.confidence = sought.iter().filter(|s| touches(&claim, s)).map(|s| s.score).reduce(f64::max);
+        claim.found_by = Some(if confirmed { FoundBy::Both } else { FoundBy::Model });
+        if claim.confidence.is_none() && !claim.evidence.is_empty() {
+            claim.checks.push(UNSUPPORTED.to_owned());
+        }
+        found.push(claim);
+    }
+    if found.is_empty() {
+        let mut claim = absent(grounds, question.words, sought, read_tokens);
+        if let Some(searched) = &mut claim.searched {
+            searched.contrary.retain(|e: &Evidence| !doubted.iter().any(|d| d.span == e.span));
+            searched.contrary.splice(0..0, doubted);
+        }
+        claim.confidence = Some(1.0 - sought.first().map_or(0.0, |s| s.score));
+        return vec![claim];
+    }
+    found.sort_by(by_confidence);
+    found
+}
+
+fn by_confidence(a: &Claim, b: &Claim) -> Ordering {
+    b.confidence.unwrap_or_default().total_cmp(&a.confidence.unwrap_or_default())
+}
+
+/// Whether a passage of `claim` shares text with a sought one.
+fn touches(claim: &Claim, sought: &Sought) -> bool {
+    claim.evidence.iter().any(|e| e.span.overlaps(sought.span))
+}
+
+/// "Not in the document", with what may speak against it: the sought passages hold an answer more often than the sentences
+/// with most of the words.
+fn absent(grounds: &Grounds<'_>, question: &str, sought: &[Sought], read_tokens: usize) -> Claim {
+    let mut claim = Grounded::default().claim(ClaimKind::Answer, question, String::new());
+    claim.status = Status::NotFound;
+    let contrary = sought.iter().filter_map(|s| grounds.evidence(s.span, MatchKind::Exact, 1)).collect();
+    claim.searched = Some(SearchedNote { read_tokens, queries: vec![carrying(question)], contrary });
+    claim
+}
+
+/// Joins the answers of several parts: what any part answered stands, the surest first; "not found" only where no part has
+/// it.
 pub(crate) fn join(claims: Vec<Claim>) -> Vec<Claim> {
     let answered = claims.iter().any(|c| c.status != Status::NotFound);
     if answered {
-        return claims.into_iter().filter(|c| c.status != Status::NotFound).collect();
+        let mut found: Vec<Claim> = claims.into_iter().filter(|c| c.status != Status::NotFound).collect();
+        found.sort_by(by_confidence);
+        return found;
     }
     let read: usize = claims.iter().filter_map(|c| c.searched.as_ref()).map(|s| s.read_tokens).sum();
     let mut first: Vec<Claim> = claims.into_iter().take(1).collect();

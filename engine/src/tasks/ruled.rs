@@ -4,6 +4,8 @@ use super::ending;
 use super::evidence::{Grounded, Grounds};
 use super::fields::{cross_check, valued};
 use super::pack::{FieldSpec, Pack};
+use super::question;
+use super::sought::Seeker;
 use super::{Claim, ClaimKind, Coverage, FoundBy, MatchKind, Provenance, RunResult, Search, Status, TaskError, prompt};
 use crate::progress::{Event, Sink};
 use crate::reading::unread_pages;
@@ -37,7 +39,26 @@ pub(super) fn run(
         event(sink, Event::Progress { done, total: Some(total), unit: "fields".to_owned() })?;
     }
     ending::count(&grounds, pack, &mut claims);
-    let provenance = provenance(&table, begun);
+    let provenance = provenance(table.digest(), begun);
+    Ok(RunResult { claims, coverage: coverage(document), provenance })
+}
+
+/// Looks for the passages that answer `question`.
+pub(super) fn answer(
+    document: &DocText,
+    question: &str,
+    search: &dyn Search,
+    sink: &mut dyn Sink,
+) -> Result<RunResult, TaskError> {
+    if document.text.trim().is_empty() {
+        return Err(TaskError::NoText { reason: "its pages have no text that could be searched.".to_owned() });
+    }
+    let begun = Instant::now();
+    event(sink, Event::Stage { stage: "question".to_owned(), message: "Looking for passages".to_owned() })?;
+    let grounds = Grounds::new(document, search);
+    let seeker = Seeker::new(&grounds)?;
+    let claims = question::by_rules(&grounds, &seeker, question);
+    let provenance = provenance(seeker.digest(), begun);
     Ok(RunResult { claims, coverage: coverage(document), provenance })
 }
 
@@ -84,11 +105,11 @@ fn coverage(document: &DocText) -> Coverage {
     }
 }
 
-fn provenance(table: &Table, begun: Instant) -> Provenance {
+fn provenance(digest: &str, begun: Instant) -> Provenance {
     Provenance {
         rules_digest: None,
         model: RULES_NAME.to_owned(),
-        model_digest: table.digest().to_owned(),
+        model_digest: digest.to_owned(),
         interim: false,
         prompt_version: prompt::PROMPT_VERSION,
         seed: 0,

@@ -90,7 +90,7 @@ impl<'t> Places<'t> {
             TaskSpec::Summary => "Summary".to_string(),
             TaskSpec::Minutes => "Minutes".to_string(),
             TaskSpec::Fields { pack, .. } => pack.name.clone(),
-            TaskSpec::Question { question } => question.clone(),
+            TaskSpec::Question { question, .. } => question.clone(),
         };
         let result = &run.result;
         let claims = result.claims.iter().zip(&run.claim_ids).zip(&run.reviews);

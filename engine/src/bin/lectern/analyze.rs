@@ -46,7 +46,7 @@ pub(crate) struct ExtractArguments {
     method: By,
 }
 
-/// Who looks for fields.
+/// Who looks for fields, or answers.
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
 pub(crate) enum By {
     /// The language model and the rules, put together
@@ -73,6 +73,9 @@ pub(crate) struct AskArguments {
     task: TaskArguments,
     /// The question
     question: String,
+    /// Who answers
+    #[arg(long, value_enum, default_value_t = By::Both)]
+    method: By,
 }
 
 /// Formats to export to.
@@ -121,7 +124,13 @@ pub(crate) async fn minutes(
 }
 
 pub(crate) async fn ask(workspace: &Workspace, common: &Common, arguments: AskArguments) -> anyhow::Result<Outcome> {
-    task(workspace, common, &arguments.task, TaskSpec::Question { question: arguments.question }).await
+    task(
+        workspace,
+        common,
+        &arguments.task,
+        TaskSpec::Question { question: arguments.question, method: arguments.method.method() },
+    )
+    .await
 }
 
 pub(crate) async fn extract(

@@ -46,7 +46,7 @@ pub(crate) struct EvalArguments {
     /// Most documents
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
-    /// Who looks for the fields of contracts
+    /// Who looks for the fields of contracts, or answers questions
     #[arg(long, value_enum, default_value_t = By::Both)]
     method: By,
     /// Where the text of contracts comes from
@@ -138,10 +138,12 @@ async fn asking(
     inbox: &Path,
     arguments: EvalArguments,
 ) -> anyhow::Result<Outcome> {
-    let (choice, each) = (arguments.choice(), arguments.each);
+    let (choice, method) = (arguments.choice(), arguments.method.method());
     let mut sink = progress::sink(common, "eval");
-    let about = about("questions", "model", "text");
-    let report = questions::questions(workspace, inbox, &arguments.data, choice, each, about, &mut *sink).await;
+    let about = about("questions", &word(&method)?, "text");
+    let report =
+        questions::questions(workspace, inbox, &arguments.data, choice, (arguments.each, method), about, &mut *sink)
+            .await;
     drop(sink);
     show_written(common, arguments.out.as_deref(), &report?)
 }

@@ -216,7 +216,7 @@ fn passages() -> anyhow::Result<()> {
         let bytes = asked.text.as_bytes();
         let format = sniff("document.txt", bytes).with_context(|| format!("{}: not a text", of_line()))?;
         let document = normalize(parse(format, bytes, None, None).with_context(of_line)?);
-        serde_json::to_writer(&mut out, &shown_passages(&document, &asked.requests))?;
+        serde_json::to_writer(&mut out, &shown_passages(&document, &asked.requests)?)?;
         out.write_all(b"\n")?;
     }
     Ok(out.flush()?)

@@ -1,0 +1,99 @@
+//! What rules and search find for a request, with how probable it is that each passage answers it: what is shown to a model
+//! beside the request, what its answer is held against, and the answer where no model is asked.
+
+use super::TaskError;
+use super::evidence::Grounds;
+use super::pack::FieldSpec;
+use super::prompt::{PASSAGES, QUOTE_CHARS};
+use crate::rules::asked::Kinds;
+use crate::rules::{Ruled, Table};
+use crate::text::Span;
+use std::cell::OnceCell;
+
+/// Most passages of a learned kind of clause; the rest are the nearest ones.
+const KNOWN: usize = 3;
+/// A passage of a learned kind is shown from this share of the score at which the rules take one.
+const SHOWN: f64 = 0.25;
+
+/// From this probability on one of the nearest passages is taken for an answer.
+const STANDS: f64 = 0.15;
+/// How probable it is that one of the nearest passages answers a question for a learned kind of clause and is none of that
+/// kind's: of 5,850 on 90 contracts of CUAD's training split 89 were labelled.
+const BESIDE_KIND: f64 = 0.015;
+
+/// A passage that may answer a request.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Sought {
+    /// Where it stands; long sentences are cut.
+    pub(crate) span: Span,
+    /// How probable it is that it answers, 0 to 1.
+    pub(crate) score: f64,
+    /// Whether it is taken for an answer without a model.
+    pub(crate) stands: bool,
+}
+
+/// Looks for passages in one document.
+pub(crate) struct Seeker<'a> {
+    grounds: &'a Grounds<'a>,
+    table: Table,
+    /// Nothing where the built-in pack cannot be read: then questions have only the nearest passages.
+    kinds: Option<Kinds>,
+    ruled: OnceCell<Ruled<'a>>,
+}
+
+impl<'a> Seeker<'a> {
+    pub(crate) fn new(grounds: &'a Grounds<'a>) -> Result<Self, TaskError> {
+        Ok(Self { grounds, table: Table::built_in()?, kinds: Kinds::built_in().ok(), ruled: OnceCell::new() })
+    }
+
+    /// The digest of the learned table.
+    pub(crate) fn digest(&self) -> &str {
+        self.table.digest()
+    }
+
+    /// Passages inside `within` for a person's question, or the words that ask for a field, the most probable first: those of the kind of clause that it asks
+    /// for, where it asks for one, and the nearest. Where a kind is learned, only its own passages are taken for answers.
+    pub(crate) fn seek(&self, question: &str, within: Span) -> Vec<Sought> {
+        let kind = self.kinds.as_ref().and_then(|kinds| kinds.of(question));
+        let mut found = kind.map(|field| self.of_kind(field, within)).unwrap_or_default();
+        for (rank, near) in self.grounds.nearest(question, within).into_iter().enumerate() {
+            let score = if kind.is_some() { BESIDE_KIND } else { probability(rank, near.coverage) };
+            let stands = kind.is_none() && score >= STANDS;
+            add(&mut found, Sought { span: near.span, score, stands });
+        }
+        found.sort_by(|a, b| b.score.total_cmp(&a.score));
+        found.truncate(PASSAGES);
+        found
+    }
+
+    /// The sentences of the best candidates that the rules have for `field`.
+    fn of_kind(&self, field: &FieldSpec, within: Span) -> Vec<Sought> {
+        let threshold = self.table.category(field).threshold;
+        let ruled = self.ruled.get_or_init(|| Ruled::new(self.grounds.document));
+        let mut found = Vec::new();
+        for candidate in ruled.candidates(&self.table, field, SHOWN * threshold) {
+            let sentence = self.grounds.sentence_of(candidate.span);
+            let inside = sentence.start() >= within.start() && sentence.end() <= within.end();
+            if inside && sentence.len() as u64 >= QUOTE_CHARS.0 && found.len() < KNOWN {
+                let span = self.grounds.passage(sentence);
+                add(&mut found, Sought { span, score: candidate.score, stands: candidate.score >= threshold });
+            }
+        }
+        found
+    }
+}
+
+/// Adds a passage that shares no text with one that is there.
+fn add(found: &mut Vec<Sought>, new: Sought) {
+    if !found.iter().any(|known| known.span.overlaps(new.span)) {
+        found.push(new);
+    }
+}
+
+/// How probable it is that the nearest passage of a rank (from 0), which holds that share of a question's words, answers it:
+/// fitted on the 604 questions of 90 contracts and the 885 of 90 meetings of the training splits that ask for no learned
+/// kind, half of which have no answer in their document.
+fn probability(rank: usize, coverage: f64) -> f64 {
+    let log_odds = -4.87 - 0.106 * rank as f64 + coverage * (9.09 - 4.41 * coverage);
+    1.0 / (1.0 + (-log_odds).exp())
+}
