@@ -170,6 +170,11 @@ fn built_in(id: &str) -> Answer<Pack> {
     Pack::built_in(id).map_err(|e| WireError::new("failed", e))
 }
 
+/// Who looks, or answers.
+fn method(rules_only: bool) -> Method {
+    if rules_only { Method::Rules } else { Method::Both }
+}
+
 /// A built-in pack by its identifier, or one written as JSON.
 fn chosen_pack(pack: &str) -> Answer<Pack> {
     if pack.trim_start().starts_with('{') {
@@ -200,10 +205,9 @@ pub async fn start_task(
     let spec = match task {
         WireTask::Summary => TaskSpec::Summary,
         WireTask::Minutes => TaskSpec::Minutes,
-        WireTask::Question { question } => TaskSpec::Question { question, method: Method::Both },
+        WireTask::Question { question, rules_only } => TaskSpec::Question { question, method: method(rules_only) },
         WireTask::Fields { pack, rules_only } => {
-            let method = if rules_only { Method::Rules } else { Method::Both };
-            TaskSpec::Fields { pack: chosen_pack(&pack)?, method }
+            TaskSpec::Fields { pack: chosen_pack(&pack)?, method: method(rules_only) }
         }
     };
     let choice = match too_long.as_deref() {

@@ -324,5 +324,7 @@ pub enum WireTask {
     Question {
         /// The question.
         question: String,
+        /// Whether rules and search answer it alone, without the model.
+        rules_only: bool,
     },
 }

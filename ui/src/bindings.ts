@@ -352,7 +352,9 @@ rules_only: boolean } |
 /**  A question. */
 { task: "question"; 
 /**  The question. */
-question: string };
+question: string; 
+/**  Whether rules and search answer it alone, without the model. */
+rules_only: boolean };
 
 /**  A verdict. */
 export type WireVerdict = 

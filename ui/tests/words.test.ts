@@ -40,7 +40,7 @@ describe("confidence", () => {
   });
   it("says of what it speaks", () => {
     expect(sureness(field(0.9, "not_found", null))!.meaning).toContain("does not have it");
-    expect(sureness(field(0.9, "verified", "both"))!.meaning).toContain("each by itself");
+    expect(sureness(field(0.9, "verified", "both"))!.meaning).toContain("and so did rules and search");
   });
   it("the least sure come first, the unmeasured keep their order behind, and the list given is left alone", () => {
     const given = [field(null), field(0.9), field(0.2), field(null, "not_found")];

@@ -39,25 +39,25 @@ pub struct Claim {
     pub searched: Option<SearchedNote>,
     /// Notes of the cross-check, for a person: "the date also occurs at …", "no rule confirms this amount".
     pub checks: Vec<String>,
-    /// Who pointed at the passages of a field; nothing for other kinds of lines.
+    /// Who pointed at the passages of a field or an answer; nothing for other kinds of lines.
     #[serde(default)]
     pub found_by: Option<FoundBy>,
-    /// How likely a field's passages answer it, 0 to 1; for a field that was not found, how likely the document does
-    /// not have it. By the rules' scores, which are measured on labelled contracts; nothing where they know no such
-    /// field.
+    /// How likely the passages of a field or a question answer it, 0 to 1; where nothing was found, how likely the document
+    /// does not have it. By the scores of rules and search, which are measured on labelled documents; nothing where they
+    /// know no such field.
     #[serde(default)]
     pub confidence: Option<f64>,
 }
 
-/// Who pointed at the passages of a field.
+/// Who pointed at the passages of a field or an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FoundBy {
     /// The language model alone.
     Model,
-    /// The rules alone.
+    /// Rules and search alone.
     Rules,
-    /// Each of them by itself.
+    /// Both of them.
     Both,
 }
 

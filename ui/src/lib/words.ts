@@ -56,12 +56,12 @@ export function claimStatus(status: string, doubts = 0): Said {
 }
 
 const FOUND_BY: Record<string, string> = {
-  model: "The model pointed at this passage; the rules did not.",
-  rules: "The rules pointed at this passage; no model did.",
-  both: "The model and the rules pointed at this passage, each by itself.",
+  model: "The model pointed at this passage; rules and search did not.",
+  rules: "Rules and search pointed at this passage; no model did.",
+  both: "The model pointed at this passage, and so did rules and search.",
 };
 
-/** How sure a field is: few words, a tone, and a sentence. Nothing where it was not measured. */
+/** How sure a field or an answer is: few words, a tone, and a sentence. Nothing where it was not measured. */
 export function sureness(claim: { status: string; confidence: number | null; found_by: string | null }): Said | null {
   if (claim.confidence === null) return null;
   const percent = `${Math.round(claim.confidence * 100)} %`;
@@ -71,7 +71,7 @@ export function sureness(claim: { status: string; confidence: number | null; fou
   return {
     label: low ? `${percent}, check first` : percent,
     tone: low ? "warn" : "quiet",
-    meaning: `${percent} likely ${of}, by rules measured on labelled contracts.${by}`,
+    meaning: `${percent} likely ${of}, by rules and search measured on labelled documents.${by}`,
   };
 }
 
