@@ -29,8 +29,9 @@ use weights::Held;
 /// 110 contracts of CUAD's training split 121 were; a little less is told, because rules were tried on some of them.
 const INTRODUCED: f64 = 0.9;
 
-/// How probable it is that a date that the agreement calls its "Effective Date" is labelled as that.
-const CALLED: f64 = 0.9;
+/// How probable it is that a date that the agreement calls its "Effective Date" is labelled as that: of the first such dates
+/// of 87 contracts of CUAD's training split 73 are.
+const CALLED: f64 = 0.84;
 /// The learned field that holds the law.
 const GOVERNING_LAW: &str = "Governing Law";
 

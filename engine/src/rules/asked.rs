@@ -56,8 +56,8 @@ impl Kinds {
         }
     }
 
-    /// The harmonic mean of two shares, by weight of the words: of the question what the field says, of the field's name what the
-    /// question says.
+    /// The harmonic mean of two shares, by weight of the words: of the question what the field says, of the field's name
+    /// what the question says.
     fn score(&self, asked: &HashSet<String>, words: &Words) -> f64 {
         let weight = |word: &String| self.weight(word);
         let all: f64 = asked.iter().map(weight).sum();
