@@ -65,6 +65,20 @@ fn a_question_for_a_learned_kind_of_clause_is_answered_without_a_model() {
 }
 
 #[test]
+fn an_answer_has_the_values_that_the_field_has() {
+    let result = by_rules("Who are the parties?");
+    let parties = one(&result);
+    for name in ["Orion Metals, Inc.", "Baltic Works Ltd."] {
+        assert!(parties.text.contains(name) && parties.evidence.iter().any(|e| e.quote == name), "{parties:?}");
+    }
+    let result = by_rules("What is the effective date?");
+    let effective = one(&result);
+    assert_eq!(effective.value.as_ref().unwrap().to_string(), "2021-03-03");
+    assert!(effective.checks.iter().any(|c| c.contains("Inferred")), "{effective:?}");
+    assert!(effective.confidence.is_some_and(|c| c < 0.5));
+}
+
+#[test]
 fn any_other_question_is_answered_by_a_passage_with_its_words_or_not_at_all() {
     assert_eq!(one(&by_rules("How are the goods packed, in boxes?")).evidence[0].quote, BOXES);
     let result = by_rules("What did the committee say about football players on Monday?");

@@ -44,6 +44,11 @@ impl Kinds {
         Ok(Self { pack, words, fields })
     }
 
+    /// The pack of these fields.
+    pub(crate) fn pack(&self) -> &Pack {
+        &self.pack
+    }
+
     /// The field that `question` asks for; nothing where none stands out.
     pub(crate) fn of(&self, question: &str) -> Option<&FieldSpec> {
         let asked: HashSet<String> = stems(&carrying(question)).into_iter().collect();

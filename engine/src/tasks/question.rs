@@ -10,9 +10,6 @@ use crate::text::Span;
 use serde_json::Value;
 use std::cmp::Ordering;
 
-/// Most passages of an answer that no model gave.
-const MOST_PASSAGES: usize = 3;
-
 /// The note on an answer that only the model gives.
 const UNSUPPORTED: &str = "Neither the rules nor the search point at this passage: check it by reading.";
 
@@ -44,14 +41,19 @@ pub(crate) fn run(
     let own = answered(grounds, question.words, &given, within);
     Ok(match question.method {
         Method::Model => vec![own.unwrap_or_else(|| absent(grounds, question.words, &sought, read_tokens))],
-        Method::Both | Method::Rules => combined(grounds, question, own, &sought, read_tokens),
+        Method::Both | Method::Rules => {
+            let found = seeker.line(question.words, within, &sought);
+            combined(grounds, question, own, found, &sought, read_tokens)
+        }
     })
 }
 
 /// What rules and search alone answer to `question`.
 pub(super) fn by_rules(grounds: &Grounds<'_>, seeker: &Seeker<'_>, question: &str) -> Vec<Claim> {
-    let sought = seeker.seek(question, Span::new(0, grounds.document.text.len()));
-    combined(grounds, &Question { words: question, method: Method::Rules, doubted: false }, None, &sought, 0)
+    let all = Span::new(0, grounds.document.text.len());
+    let sought = seeker.seek(question, all);
+    let found = seeker.line(question, all, &sought);
+    combined(grounds, &Question { words: question, method: Method::Rules, doubted: false }, None, found, &sought, 0)
 }
 
 /// The model's answer; nothing where it says that there is none.
@@ -71,42 +73,40 @@ fn answered(grounds: &Grounds<'_>, question: &str, given: &Value, within: Span) 
     Some(claim)
 }
 
-/// The model's answer put together with what was sought: the surer comes first.
+/// The model's answer (`own`) put together with the line that was `found` without it: the surer comes first.
 ///
 /// An answer whose passages none of the sought ones supports says so. A doubted model only confirms: where it points at a
-/// passage that stands without it, that is noted; else its passages are listed against "not found".
+/// passage of the other line, that is noted; else its passages are listed against "not found".
 fn combined(
     grounds: &Grounds<'_>,
     question: &Question<'_>,
     own: Option<Claim>,
+    found: Option<Claim>,
     sought: &[Sought],
     read_tokens: usize,
 ) -> Vec<Claim> {
-    let standing: Vec<&Sought> = sought.iter().filter(|s| s.stands).take(MOST_PASSAGES).collect();
-    let confirmed = own.as_ref().is_some_and(|claim| standing.iter().any(|s| touches(claim, s)));
+    let same = |a: &Claim, b: &Claim| b.evidence.iter().any(|e| touches(a, e.span));
+    let confirmed = own.as_ref().zip(found.as_ref()).is_some_and(|(own, found)| same(own, found));
     let (own, doubted) = match own {
         Some(claim) if question.doubted => (None, claim.evidence),
         own => (own, Vec::new()),
     };
-    let mut found = Vec::new();
-    if let Some(best) = standing.first().filter(|_| own.is_none() || !confirmed) {
-        let passages = standing.iter().filter_map(|s| grounds.evidence(s.span, MatchKind::Exact, 1)).collect();
-        let grounded = Grounded { evidence: passages, unlocated: Vec::new() };
-        let text = grounded.evidence.first().map(|e| one_line(&e.quote)).unwrap_or_default();
-        let mut claim = grounded.claim(ClaimKind::Answer, question.words, text);
+    let value = found.as_ref().filter(|_| confirmed).and_then(|claim| claim.value.clone());
+    let mut lines = Vec::new();
+    if let Some(mut claim) = found.filter(|_| own.is_none() || !confirmed) {
         claim.found_by = Some(if confirmed { FoundBy::Both } else { FoundBy::Rules });
-        claim.confidence = Some(best.score);
-        found.push(claim);
+        lines.push(claim);
     }
     if let Some(mut claim) = own {
-        claim.confidence = sought.iter().filter(|s| touches(&claim, s)).map(|s| s.score).reduce(f64::max);
+        claim.confidence = sought.iter().filter(|s| touches(&claim, s.span)).map(|s| s.score).reduce(f64::max);
         claim.found_by = Some(if confirmed { FoundBy::Both } else { FoundBy::Model });
+        claim.value = value;
         if claim.confidence.is_none() && !claim.evidence.is_empty() {
             claim.checks.push(UNSUPPORTED.to_owned());
         }
-        found.push(claim);
+        lines.push(claim);
     }
-    if found.is_empty() {
+    if lines.is_empty() {
         let mut claim = absent(grounds, question.words, sought, read_tokens);
         if let Some(searched) = &mut claim.searched {
             searched.contrary.retain(|e: &Evidence| !doubted.iter().any(|d| d.span == e.span));
@@ -115,17 +115,17 @@ fn combined(
         claim.confidence = Some(1.0 - sought.first().map_or(0.0, |s| s.score));
         return vec![claim];
     }
-    found.sort_by(by_confidence);
-    found
+    lines.sort_by(by_confidence);
+    lines
 }
 
 fn by_confidence(a: &Claim, b: &Claim) -> Ordering {
     b.confidence.unwrap_or_default().total_cmp(&a.confidence.unwrap_or_default())
 }
 
-/// Whether a passage of `claim` shares text with a sought one.
-fn touches(claim: &Claim, sought: &Sought) -> bool {
-    claim.evidence.iter().any(|e| e.span.overlaps(sought.span))
+/// Whether a passage of `claim` shares text with `span`.
+fn touches(claim: &Claim, span: Span) -> bool {
+    claim.evidence.iter().any(|e| e.span.overlaps(span))
 }
 
 /// "Not in the document", with what may speak against it: the sought passages hold an answer more often than the sentences

@@ -1,10 +1,12 @@
 //! What rules and search find for a request, with how probable it is that each passage answers it: what is shown to a model
 //! beside the request, what its answer is held against, and the answer where no model is asked.
 
-use super::TaskError;
-use super::evidence::Grounds;
-use super::pack::FieldSpec;
+use super::ending::{self, AGREEMENT_DATE, EFFECTIVE_DATE};
+use super::evidence::{Grounded, Grounds, one_line};
+use super::pack::{FieldSpec, FieldType, Pack};
 use super::prompt::{PASSAGES, QUOTE_CHARS};
+use super::ruled::field_claims;
+use super::{Claim, ClaimKind, FoundBy, MatchKind, Status, TaskError};
 use crate::rules::asked::Kinds;
 use crate::rules::{Ruled, Table};
 use crate::text::Span;
@@ -14,6 +16,8 @@ use std::cell::OnceCell;
 const KNOWN: usize = 3;
 /// A passage of a learned kind is shown from this share of the score at which the rules take one.
 const SHOWN: f64 = 0.25;
+/// Most passages, or values, of a line that no model gave.
+const MOST: usize = 5;
 /// From this probability on one of the nearest passages is taken for an answer.
 const STANDS: f64 = 0.15;
 /// How probable it is that one of the nearest passages answers a question for a learned kind of clause and is none of that
@@ -27,8 +31,6 @@ pub(crate) struct Sought {
     pub(crate) span: Span,
     /// How probable it is that it answers, 0 to 1.
     pub(crate) score: f64,
-    /// Whether it is taken for an answer without a model.
-    pub(crate) stands: bool,
 }
 
 /// Looks for passages in one document.
@@ -50,33 +52,92 @@ impl<'a> Seeker<'a> {
         self.table.digest()
     }
 
+    /// The learned field that `question` asks for.
+    fn kind(&self, question: &str) -> Option<&FieldSpec> {
+        self.kinds.as_ref().and_then(|kinds| kinds.of(question))
+    }
+
     /// Passages inside `within` for a person's question, or the words that ask for a field, the most probable first: those of
-    /// the kind of clause that it asks for, where it asks for one, and the nearest. Where a kind is learned, only its own
-    /// passages are taken for answers.
+    /// the kind of clause that it asks for, where it asks for one, and the nearest.
     pub(crate) fn seek(&self, question: &str, within: Span) -> Vec<Sought> {
-        let kind = self.kinds.as_ref().and_then(|kinds| kinds.of(question));
+        let kind = self.kind(question);
         let mut found = kind.map(|field| self.of_kind(field, within)).unwrap_or_default();
         for (rank, near) in self.grounds.nearest(question, within).into_iter().enumerate() {
             let score = if kind.is_some() { BESIDE_KIND } else { probability(rank, near.coverage) };
-            let stands = kind.is_none() && score >= STANDS;
-            add(&mut found, Sought { span: near.span, score, stands });
+            add(&mut found, Sought { span: near.span, score });
         }
         found.sort_by(|a, b| b.score.total_cmp(&a.score));
         found.truncate(PASSAGES);
         found
     }
 
+    /// The answer to `question` without a model, from inside `within`; nothing where none stands. Where a kind is learned, it
+    /// is what the rules give for that field, with its values; else the nearest of the `sought` passages.
+    pub(crate) fn line(&self, question: &str, within: Span, sought: &[Sought]) -> Option<Claim> {
+        let mut claim = match self.kind(question) {
+            Some(field) => self.line_of_kind(field, within)?,
+            None => self.line_of_nearest(sought)?,
+        };
+        claim.kind = ClaimKind::Answer;
+        question.clone_into(&mut claim.label);
+        claim.found_by = Some(FoundBy::Rules);
+        Some(claim)
+    }
+
+    fn line_of_kind(&self, field: &FieldSpec, within: Span) -> Option<Claim> {
+        let inside = |span: Span| span.start() >= within.start() && span.end() <= within.end();
+        let mut claims = self.claims(field);
+        claims.retain(|c| c.status != Status::NotFound && c.evidence.iter().all(|e| inside(e.span)));
+        let mut claims = claims.into_iter().take(MOST);
+        let mut line = claims.next()?;
+        for other in claims {
+            line.text = format!("{}; {}", line.text, other.text);
+            line.evidence.extend(other.evidence);
+            line.checks.extend(other.checks.into_iter().filter(|check| !line.checks.contains(check)).collect::<Vec<_>>());
+            line.value = None;
+        }
+        Some(line)
+    }
+
+    /// What the rules give for a learned field, with the days that are counted.
+    fn claims(&self, field: &FieldSpec) -> Vec<Claim> {
+        let Some(kinds) = &self.kinds else { return Vec::new() };
+        // Days are counted from others.
+        let counted_from = |f: &&FieldSpec| field.kind == FieldType::Date && [AGREEMENT_DATE, EFFECTIVE_DATE].contains(&&*f.name);
+        let fields = kinds.pack().fields.iter().filter(|f| f.name == field.name || counted_from(f)).cloned().collect();
+        let pack = Pack { fields, ..kinds.pack().clone() };
+        let ruled = self.ruled();
+        let of = |f: &FieldSpec| field_claims(self.grounds, f, &self.table, &ruled.found(&self.table, f));
+        let mut claims: Vec<Claim> = pack.fields.iter().flat_map(of).collect();
+        ending::count(self.grounds, &pack, &mut claims);
+        claims.retain(|claim| claim.label == field.name);
+        claims
+    }
+
+    fn line_of_nearest(&self, sought: &[Sought]) -> Option<Claim> {
+        let standing: Vec<&Sought> = sought.iter().filter(|s| s.score >= STANDS).collect();
+        let evidence = standing.iter().filter_map(|s| self.grounds.evidence(s.span, MatchKind::Exact, 1)).collect();
+        let grounded = Grounded { evidence, unlocated: Vec::new() };
+        let text = one_line(&grounded.evidence.first()?.quote);
+        let mut claim = grounded.claim(ClaimKind::Answer, "", text);
+        claim.confidence = standing.first().map(|s| s.score);
+        Some(claim)
+    }
+
+    fn ruled(&self) -> &Ruled<'a> {
+        self.ruled.get_or_init(|| Ruled::new(self.grounds.document))
+    }
+
     /// The sentences of the best candidates that the rules have for `field`.
     fn of_kind(&self, field: &FieldSpec, within: Span) -> Vec<Sought> {
         let threshold = self.table.category(field).threshold;
-        let ruled = self.ruled.get_or_init(|| Ruled::new(self.grounds.document));
         let mut found = Vec::new();
-        for candidate in ruled.candidates(&self.table, field, SHOWN * threshold) {
+        for candidate in self.ruled().candidates(&self.table, field, SHOWN * threshold) {
             let sentence = self.grounds.sentence_of(candidate.span);
             let inside = sentence.start() >= within.start() && sentence.end() <= within.end();
             if inside && sentence.len() as u64 >= QUOTE_CHARS.0 && found.len() < KNOWN {
                 let span = self.grounds.passage(sentence);
-                add(&mut found, Sought { span, score: candidate.score, stands: candidate.score >= threshold });
+                add(&mut found, Sought { span, score: candidate.score });
             }
         }
         found
