@@ -179,6 +179,7 @@ async fn a_contract_is_imported_its_fields_found_and_a_citation_shown_on_its_pag
     search(&window).await;
     extract(&window).await;
     cite(&window).await;
+    ask_by_rules(&window).await;
     extract_by_rules(&window).await;
     window.0.quit().await.expect("the window closes");
 }
@@ -285,6 +286,23 @@ async fn cite(window: &Window) {
     let kept =
         "return [...document.querySelectorAll('[data-testid=claim]')].some((c) => c.textContent.includes('Accepted'))";
     window.until("results and verdicts are there again", kept, MOMENT).await;
+}
+
+/// A question for a kind of clause is answered without a model, in a moment.
+async fn ask_by_rules(window: &Window) {
+    window.click("[data-testid=tab-question]").await;
+    let ask = "const select = document.querySelector('[data-testid=method]'); select.value = 'rules';
+        select.dispatchEvent(new Event('change', { bubbles: true }));
+        const question = document.querySelector('textarea[aria-label=Question]'); question.value = 'When does it expire?';
+        question.dispatchEvent(new Event('input', { bubbles: true }))";
+    window.run(ask, vec![]).await;
+    let may = "return !document.querySelector('[data-testid=run]').disabled";
+    window.until("the question can be put", may, MOMENT).await;
+    window.click("[data-testid=run]").await;
+    let answered = "return [...document.querySelectorAll('[data-testid=claim][data-status=verified]')].some((c) => c.textContent.includes('31 March 2028'))";
+    window.until("the day is given", answered, MOMENT).await;
+    window.theme("light").await;
+    window.picture("15-question.png").await;
 }
 
 /// With a model of random weights that holds 4,096 tokens: what it writes is nonsense, but all around it is real.

@@ -212,6 +212,15 @@ fn name_in(text: &str) -> Option<Span> {
             start += lead.len();
         }
     }
+    // "Parties (1) Orion Works": a heading and a number.
+    if text.get(start..start + HEAD.len()).is_some_and(|t| t.eq_ignore_ascii_case(HEAD)) {
+        let listed = text.get(start + HEAD.len()..)?;
+        let name = listed.trim_start_matches(|c: char| !c.is_alphabetic());
+        // "Parties to this agreement" goes on with a small letter.
+        if name.starts_with(char::is_uppercase) {
+            start = text.len() - name.len();
+        }
+    }
     // "Party A: Orion Works".
     if let Some(("Party", labelled)) = text.get(start..).and_then(|t| t.split_once(' '))
         && let Some((label, name)) = labelled.split_once(':').filter(|(label, _)| label.len() == 1)
@@ -345,6 +354,17 @@ mod tests {
         assert_eq!(
             found("B E T W E E N:\n\nELM COURIER LTD. (\"Elm\")\n\nand\n\nFLEET SYSTEMS LTD. (\"Fleet\")"),
             ["ELM COURIER LTD.", "FLEET SYSTEMS LTD."]
+        );
+    }
+
+    #[test]
+    fn a_heading_before_the_first_name_is_no_part_of_it() {
+        assert_eq!(
+            found(
+                "is made between:\n\nParties\n\n(1) Orion Works A/S, a company (the \"Client\"); and\n\n(2) Elm Soft OÜ, a \
+                   company (the \"Supplier\")."
+            ),
+            ["Orion Works A/S", "Elm Soft OÜ"]
         );
     }
 

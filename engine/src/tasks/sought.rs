@@ -93,7 +93,8 @@ impl<'a> Seeker<'a> {
         for other in claims {
             line.text = format!("{}; {}", line.text, other.text);
             line.evidence.extend(other.evidence);
-            line.checks.extend(other.checks.into_iter().filter(|check| !line.checks.contains(check)).collect::<Vec<_>>());
+            line.checks
+                .extend(other.checks.into_iter().filter(|check| !line.checks.contains(check)).collect::<Vec<_>>());
             line.value = None;
         }
         Some(line)
@@ -103,7 +104,8 @@ impl<'a> Seeker<'a> {
     fn claims(&self, field: &FieldSpec) -> Vec<Claim> {
         let Some(kinds) = &self.kinds else { return Vec::new() };
         // Days are counted from others.
-        let counted_from = |f: &&FieldSpec| field.kind == FieldType::Date && [AGREEMENT_DATE, EFFECTIVE_DATE].contains(&&*f.name);
+        let counted_from =
+            |f: &&FieldSpec| field.kind == FieldType::Date && [AGREEMENT_DATE, EFFECTIVE_DATE].contains(&&*f.name);
         let fields = kinds.pack().fields.iter().filter(|f| f.name == field.name || counted_from(f)).cloned().collect();
         let pack = Pack { fields, ..kinds.pack().clone() };
         let ruled = self.ruled();
