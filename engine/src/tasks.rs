@@ -223,7 +223,12 @@ pub fn run(
                 summary.claims
             }
             TaskSpec::Minutes => minutes::run(&mut asking, &grounds, part.span)?,
-            TaskSpec::Fields { pack, .. } => fields::run(&mut asking, &grounds, &seeker, pack, part.span, part.tokens)?,
+            TaskSpec::Fields { pack, method } => {
+                // A model for trying could only confirm what the rules find: it is asked for the rest.
+                let rest = (card.interim && *method == Method::Both).then(|| seeker.unfound(pack));
+                let pack = rest.as_ref().unwrap_or(pack);
+                fields::run(&mut asking, &grounds, &seeker, pack, part.span, part.tokens)?
+            }
             TaskSpec::Question { question, method } => {
                 let question = Question { words: question, method: *method, doubted: card.interim };
                 question::run(&mut asking, &grounds, &seeker, &question, part.span, part.tokens)?

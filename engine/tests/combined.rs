@@ -29,6 +29,11 @@ fn document() -> DocText {
 /// Asks for the fields of the cuad pack with these names, and one that the rules do not know; the model answers every
 /// field with the same quotes.
 fn run(names: &[&str], quotes: &[&str], method: Method) -> RunResult {
+    run_as(names, quotes, method, false)
+}
+
+/// `interim`: with a model for trying the program.
+fn run_as(names: &[&str], quotes: &[&str], method: Method, interim: bool) -> RunResult {
     let mut pack = Pack::built_in("cuad").unwrap();
     pack.fields.retain(|f| names.contains(&f.name.as_str()));
     let own: FieldSpec = serde_json::from_value(json!({"name": "Packing", "keywords": ["packed"]})).unwrap();
@@ -39,7 +44,8 @@ fn run(names: &[&str], quotes: &[&str], method: Method) -> RunResult {
         let asked = listed.iter().find(|name| request.instruction.contains(name.as_str()));
         let name = asked.ok_or_else(|| GenerateError::Model { reason: "no such field".into() })?;
         Ok(json!({ name: { "quotes": given } }).to_string())
-    }));
+    }))
+    .with_interim(interim);
     let (text, spec) = (document(), TaskSpec::Fields { pack, method });
     let options = RunOptions { too_long: TooLong::Refuse, seed: 7, state_dir: None };
     tasks::run(&mut model, &text, "test.txt", &spec, &options, &PlainScan::new(&text), &mut Silent).unwrap()
@@ -68,6 +74,19 @@ fn what_the_model_missed_is_found_by_the_rules() {
     let law = one(&result, "Governing Law");
     assert_eq!((law.found_by, law.evidence[0].quote.as_str()), (Some(FoundBy::Rules), LAW));
     assert_eq!(one(&result, "Packing").status, Status::NotFound, "no rules for it: the model's word stands");
+}
+
+#[test]
+fn a_model_for_trying_is_asked_only_for_what_the_rules_do_not_find() {
+    let names = ["Governing Law", "Source Code Escrow"];
+    let words = |result: &RunResult| result.provenance.generated_tokens;
+    let (proven, trying) = (run(&names, &[BOXES], Method::Both), run_as(&names, &[BOXES], Method::Both, true));
+    assert_eq!(2 * words(&proven), 3 * words(&trying), "three fields, and two of them");
+    let law = one(&trying, "Governing Law");
+    assert_eq!((law.found_by, law.evidence[0].quote.as_str()), (Some(FoundBy::Rules), LAW));
+    assert_eq!(one(&trying, "Source Code Escrow").searched.as_ref().unwrap().contrary[0].quote, BOXES);
+    assert_eq!(one(&trying, "Packing").found_by, Some(FoundBy::Model));
+    assert_eq!(words(&run_as(&names, &[BOXES], Method::Model, true)), words(&proven), "alone it is asked for all");
 }
 
 #[test]

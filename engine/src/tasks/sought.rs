@@ -71,6 +71,12 @@ impl<'a> Seeker<'a> {
         found
     }
 
+    /// `pack` with only those fields for which the rules find nothing.
+    pub(crate) fn unfound(&self, pack: &Pack) -> Pack {
+        let open = |f: &&FieldSpec| !self.table.knows(f) || self.ruled().found(&self.table, f).is_empty();
+        Pack { fields: pack.fields.iter().filter(open).cloned().collect(), ..pack.clone() }
+    }
+
     /// The answer to `question` without a model, from inside `within`; nothing where none stands. Where a kind is learned, it
     /// is what the rules give for that field, with its values; else the nearest of the `sought` passages.
     pub(crate) fn line(&self, question: &str, within: Span, sought: &[Sought]) -> Option<Claim> {
