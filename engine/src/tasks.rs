@@ -23,7 +23,6 @@ pub use result::{
 use crate::generate::{GenerateError, Generator, ModelCard, Reading};
 use crate::progress::Sink;
 use crate::reading;
-use crate::rules::Table;
 use crate::text::{DocText, Span};
 use asking::Asking;
 use evidence::Grounds;
@@ -184,6 +183,11 @@ pub fn run_rules(
 ) -> Result<RunResult, TaskError> {
     check_request(spec)?;
     match spec {
+        TaskSpec::Fields { method: Method::Rules, .. } | TaskSpec::Question { method: Method::Rules, .. }
+            if document.text.trim().is_empty() =>
+        {
+            Err(TaskError::NoText { reason: "its pages have no text that could be searched.".to_owned() })
+        }
         TaskSpec::Fields { pack, method: Method::Rules } => ruled::run(document, pack, search, sink),
         TaskSpec::Question { question, method: Method::Rules } => ruled::answer(document, question, search, sink),
         _ => Err(TaskError::BadRequest {
@@ -248,13 +252,11 @@ pub fn run(
         claims = join(spec, claims);
     }
     let mut provenance = provenance(&card, options.seed, tally);
-    if let TaskSpec::Fields { pack, method: Method::Both } = spec {
-        let table = Table::built_in()?;
-        claims = combine::combine(&grounds, pack, &claims, &table);
-        provenance.rules_digest = Some(table.digest().to_owned());
+    if let TaskSpec::Fields { method: Method::Both, .. } | TaskSpec::Question { method: Method::Both, .. } = spec {
+        provenance.rules_digest = Some(seeker.table().digest().to_owned());
     }
-    if matches!(spec, TaskSpec::Question { method: Method::Both, .. }) {
-        provenance.rules_digest = Some(seeker.digest().to_owned());
+    if let TaskSpec::Fields { pack, method: Method::Both } = spec {
+        claims = combine::combine(&grounds, &seeker, pack, &claims);
     }
     if let TaskSpec::Fields { pack, .. } = spec {
         ending::count(&grounds, pack, &mut claims);

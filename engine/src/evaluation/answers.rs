@@ -119,36 +119,16 @@ fn folded_words(name: &str) -> Vec<String> {
 }
 
 /// Whether a noted name, as [`parties`] gives it, is one of `text`, by words in any order or by letters: notes set spaces
-/// otherwise ("Nord Living"), and of eight letters one may be a slip ("Zipfler"), from six on.
+/// otherwise ("Nord Living"), and of eight letters one may be a slip ("Zipfler"), from six on; two neighbours that swapped
+/// places are one.
 fn is_named(name: &[String], text: &[String]) -> bool {
     if name.iter().all(|w| text.contains(w)) {
         return true;
     }
-    let letters = |words: &[String]| -> Vec<char> {
-        words.iter().filter(|w| !FORMS.contains(&w.as_str())).flat_map(|w| w.chars()).collect()
-    };
+    let letters =
+        |words: &[String]| -> String { words.iter().map(String::as_str).filter(|w| !FORMS.contains(w)).collect() };
     let (name, text) = (letters(name), letters(text));
-    edits(&name, &text) <= (name.len() + 2) / 8
-}
-
-/// Fewest letters put in, left out or changed that make `a` a `b`, two neighbours that swapped places counting as one
-/// (Damerau 1964, in its form without a letter edited twice).
-fn edits(a: &[char], b: &[char]) -> usize {
-    let (mut before, mut last): (Vec<usize>, Vec<usize>) = (Vec::new(), (0..=b.len()).collect());
-    for (i, x) in a.iter().enumerate() {
-        let mut row = vec![i + 1];
-        for (j, y) in b.iter().enumerate() {
-            let at = |row: &[usize], j: usize| row.get(j).copied().unwrap_or(usize::MAX / 2);
-            let mut least = (at(&last, j) + usize::from(x != y)).min(at(&last, j + 1) + 1).min(at(&row, j) + 1);
-            let swapped = i > 0 && j > 0 && a.get(i - 1) == Some(y) && b.get(j - 1) == Some(x);
-            if swapped {
-                least = least.min(at(&before, j - 1) + 1);
-            }
-            row.push(least);
-        }
-        before = std::mem::replace(&mut last, row);
-    }
-    last.last().copied().unwrap_or_default()
+    strsim::osa_distance(&name, &text) <= (name.chars().count() + 2) / 8
 }
 
 /// The names in a note of parties, each as the words that tell it from others.

@@ -175,7 +175,7 @@ impl Nearest {
                 ranked.push((score, Span::new(start, end), address));
             }
         }
-        ranked.retain(|(_, span, _)| span.start() >= within.start() && span.end() <= within.end());
+        ranked.retain(|(_, span, _)| within.covers(*span));
         ranked.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
         let near = |(_, span, address): &(f32, Span, DocAddress)| -> tantivy::Result<Near> {
             let entry: TantivyDocument = searcher.doc(*address)?;

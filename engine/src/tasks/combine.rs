@@ -8,6 +8,7 @@
 use super::evidence::{Grounds, one_line};
 use super::pack::{FieldSpec, Pack};
 use super::ruled::field_claims;
+use super::sought::Seeker;
 use super::{Claim, Evidence, FoundBy, Status};
 use crate::rules::{self, Candidate, Ruled, Table};
 
@@ -18,13 +19,13 @@ const DOUBT: f64 = 0.25;
 const OTHERS: (usize, usize) = (2, 120);
 
 /// Claims for every field of `pack`, from what the model gave (`claims`) and what the rules find.
-pub(super) fn combine(grounds: &Grounds<'_>, pack: &Pack, claims: &[Claim], table: &Table) -> Vec<Claim> {
-    let ruled = Ruled::new(grounds.document);
+pub(super) fn combine(grounds: &Grounds<'_>, seeker: &Seeker<'_>, pack: &Pack, claims: &[Claim]) -> Vec<Claim> {
+    let (table, ruled) = (seeker.table(), seeker.ruled());
     let mut combined = Vec::new();
     for field in &pack.fields {
         let own = claims.iter().filter(|c| c.label == field.name).cloned();
         if table.knows(field) {
-            combined.extend(of_field(grounds, field, own.collect(), table, &ruled));
+            combined.extend(of_field(grounds, field, own.collect(), table, ruled));
         } else {
             combined.extend(own.map(by_model));
         }

@@ -23,9 +23,6 @@ pub(super) fn run(
     search: &dyn Search,
     sink: &mut dyn Sink,
 ) -> Result<RunResult, TaskError> {
-    if document.text.trim().is_empty() {
-        return Err(TaskError::NoText { reason: "its pages have no text that could be searched.".to_owned() });
-    }
     let begun = Instant::now();
     let table = Table::built_in()?;
     let message = format!("Looking for {} fields by rules", pack.fields.len());
@@ -50,15 +47,12 @@ pub(super) fn answer(
     search: &dyn Search,
     sink: &mut dyn Sink,
 ) -> Result<RunResult, TaskError> {
-    if document.text.trim().is_empty() {
-        return Err(TaskError::NoText { reason: "its pages have no text that could be searched.".to_owned() });
-    }
     let begun = Instant::now();
     event(sink, Event::Stage { stage: "question".to_owned(), message: "Looking for passages".to_owned() })?;
     let grounds = Grounds::new(document, search);
     let seeker = Seeker::new(&grounds)?;
     let claims = question::by_rules(&grounds, &seeker, question);
-    let provenance = provenance(seeker.digest(), begun);
+    let provenance = provenance(seeker.table().digest(), begun);
     Ok(RunResult { claims, coverage: coverage(document), provenance })
 }
 

@@ -47,9 +47,9 @@ impl<'a> Seeker<'a> {
         Ok(Self { grounds, table: Table::built_in()?, kinds: Kinds::built_in().ok(), ruled: OnceCell::new() })
     }
 
-    /// The digest of the learned table.
-    pub(crate) fn digest(&self) -> &str {
-        self.table.digest()
+    /// The learned table.
+    pub(crate) fn table(&self) -> &Table {
+        &self.table
     }
 
     /// The learned field that `question` asks for.
@@ -91,9 +91,8 @@ impl<'a> Seeker<'a> {
     }
 
     fn line_of_kind(&self, field: &FieldSpec, within: Span) -> Option<Claim> {
-        let inside = |span: Span| span.start() >= within.start() && span.end() <= within.end();
         let mut claims = self.claims(field);
-        claims.retain(|c| c.status != Status::NotFound && c.evidence.iter().all(|e| inside(e.span)));
+        claims.retain(|c| c.status != Status::NotFound && c.evidence.iter().all(|e| within.covers(e.span)));
         let mut claims = claims.into_iter().take(MOST);
         let mut line = claims.next()?;
         for other in claims {
@@ -132,7 +131,8 @@ impl<'a> Seeker<'a> {
         Some(claim)
     }
 
-    fn ruled(&self) -> &Ruled<'a> {
+    /// The document as the rules look at it, cut once.
+    pub(crate) fn ruled(&self) -> &Ruled<'a> {
         self.ruled.get_or_init(|| Ruled::new(self.grounds.document))
     }
 
@@ -142,8 +142,7 @@ impl<'a> Seeker<'a> {
         let mut found = Vec::new();
         for candidate in self.ruled().candidates(&self.table, field, SHOWN * threshold) {
             let sentence = self.grounds.sentence_of(candidate.span);
-            let inside = sentence.start() >= within.start() && sentence.end() <= within.end();
-            if inside && sentence.len() as u64 >= QUOTE_CHARS.0 && found.len() < KNOWN {
+            if within.covers(sentence) && sentence.len() as u64 >= QUOTE_CHARS.0 && found.len() < KNOWN {
                 let span = self.grounds.passage(sentence);
                 add(&mut found, Sought { span, score: candidate.score });
             }

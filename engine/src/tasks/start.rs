@@ -4,6 +4,7 @@
 use super::ending::{AGREEMENT_DATE, BEGINNING, EFFECTIVE_DATE, Role, with_roles};
 use super::evidence::{Grounds, says};
 use super::{Claim, Status};
+use crate::ground::sentences;
 use crate::text::Span;
 use crate::values::tokens::{Kind, Token, tokens};
 use crate::values::{Value, find_dates};
@@ -191,8 +192,8 @@ impl<'a> Starts<'a> {
         let mut found = Vec::new();
         for (open, close) in [('“', '”'), ('"', '"')] {
             for (at, _) in document.text.match_indices(&format!("{open}{term}{close}")) {
-                let sentence = self.grounds.sentences.iter().find(|s| s.start() <= at && at < s.end());
-                found.extend(sentence.and_then(|s| Some((*s, document.slice(*s)?, at - s.start()))));
+                let sentence = sentences::at(&self.grounds.sentences, at);
+                found.extend(sentence.and_then(|s| Some((s, document.slice(s)?, at - s.start()))));
             }
         }
         found
