@@ -9,6 +9,7 @@
 pub mod align;
 pub mod answers;
 pub mod labels;
+pub mod meetings;
 pub mod metrics;
 pub mod plot;
 pub mod questions;

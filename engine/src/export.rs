@@ -105,8 +105,8 @@ impl<'a> Report<'a> {
 
     fn task(&self) -> &'static str {
         match self.run.spec {
-            TaskSpec::Summary => "Summary",
-            TaskSpec::Minutes => "Minutes",
+            TaskSpec::Summary { .. } => "Summary",
+            TaskSpec::Minutes { .. } => "Minutes",
             TaskSpec::Fields { .. } => "Fields",
             TaskSpec::Question { .. } => "Question",
         }

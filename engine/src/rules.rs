@@ -12,6 +12,8 @@ mod introduced;
 #[cfg(test)]
 mod parity;
 mod pieces;
+pub mod salience;
+pub(crate) mod segments;
 mod stated;
 mod table;
 mod weights;
@@ -68,7 +70,10 @@ impl<'a> Ruled<'a> {
         let own: Vec<Vec<String>> = texts.iter().map(|t| features::words(t)).collect();
         let inside: Vec<Vec<(Piece, Span)>> = texts.iter().map(|t| pieces::pieces(t)).collect();
         let mut held = Held::default();
-        features::of_sentences(&texts, &own).into_iter().for_each(|f| held.push(f));
+        // How a sentence begins is how its speaker began it.
+        let said: Vec<&str> = sentences.iter().map(|s| salience::said(document, *s).1).collect();
+        let said_words: Vec<Vec<String>> = said.iter().map(|t| features::words(t)).collect();
+        features::of_sentences(&said, &said_words).into_iter().for_each(|f| held.push(f));
         let places = sentences.iter().zip(&inside).enumerate();
         let places = places.flat_map(|(i, (s, all))| all.iter().map(move |(p, at)| (*p, at.shifted(s.start()), i)));
         let mut kinds: HashMap<Piece, Pieces> = HashMap::new();

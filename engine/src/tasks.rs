@@ -2,6 +2,7 @@
 
 pub mod asking;
 pub(crate) mod combine;
+pub(crate) mod contract;
 pub(crate) mod ending;
 pub(crate) mod evidence;
 pub mod fields;
@@ -11,7 +12,9 @@ pub mod prompt;
 pub mod question;
 pub mod result;
 pub(crate) mod ruled;
+pub(crate) mod salient;
 pub(crate) mod sought;
+pub(crate) mod spoken;
 pub(crate) mod start;
 pub mod summary;
 
@@ -39,9 +42,17 @@ const MOST_QUESTION_CHARS: usize = 1_000;
 #[serde(tag = "task", rename_all = "snake_case")]
 pub enum TaskSpec {
     /// One line, key points, and one point for each section.
-    Summary,
+    Summary {
+        /// Who writes it.
+        #[serde(default)]
+        method: Method,
+    },
     /// Attendees, topics, decisions, action items.
-    Minutes,
+    Minutes {
+        /// Who takes them.
+        #[serde(default)]
+        method: Method,
+    },
     /// The fields of a pack.
     Fields {
         /// The pack itself, so that a stored run says exactly what was asked.
@@ -60,14 +71,15 @@ pub enum TaskSpec {
     },
 }
 
-/// Who looks for the fields of a pack, or answers a question.
+/// Who looks for the fields of a pack, answers a question, or writes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Method {
     /// The language model, which reads the document. What stored runs of earlier versions mean where they say nothing.
     #[default]
     Model,
-    /// Both, put together: each field with whoever found it, and how likely it is.
+    /// Both, put together: each line with whoever found it, and of fields and answers how likely it is. A model for trying
+    /// writes no summaries or minutes so: what the rules take out of a document is better.
     Both,
     /// Weighed phrases and search ([`crate::rules`]); needs no model.
     Rules,
@@ -76,8 +88,17 @@ pub enum Method {
 impl TaskSpec {
     /// Whether a language model is needed.
     pub fn needs_model(&self) -> bool {
-        let (TaskSpec::Fields { method, .. } | TaskSpec::Question { method, .. }) = self else { return true };
-        *method != Method::Rules
+        self.method() != Method::Rules
+    }
+
+    /// Who does it.
+    pub fn method(&self) -> Method {
+        match self {
+            TaskSpec::Summary { method }
+            | TaskSpec::Minutes { method }
+            | TaskSpec::Fields { method, .. }
+            | TaskSpec::Question { method, .. } => *method,
+        }
     }
 }
 
@@ -174,7 +195,7 @@ impl TaskError {
     }
 }
 
-/// Runs `spec`, which needs no model, on `document`: looks for every field by rules, grounds and cross-checks it.
+/// Runs `spec` on `document` without a model, whatever its method: by rules and search.
 pub fn run_rules(
     document: &DocText,
     spec: &TaskSpec,
@@ -182,17 +203,14 @@ pub fn run_rules(
     sink: &mut dyn Sink,
 ) -> Result<RunResult, TaskError> {
     check_request(spec)?;
+    if document.text.trim().is_empty() {
+        return Err(TaskError::NoText { reason: "its pages have no text that could be searched.".to_owned() });
+    }
     match spec {
-        TaskSpec::Fields { method: Method::Rules, .. } | TaskSpec::Question { method: Method::Rules, .. }
-            if document.text.trim().is_empty() =>
-        {
-            Err(TaskError::NoText { reason: "its pages have no text that could be searched.".to_owned() })
-        }
-        TaskSpec::Fields { pack, method: Method::Rules } => ruled::run(document, pack, search, sink),
-        TaskSpec::Question { question, method: Method::Rules } => ruled::answer(document, question, search, sink),
-        _ => Err(TaskError::BadRequest {
-            reason: "rules find the fields of a pack and passages for a question only".into(),
-        }),
+        TaskSpec::Summary { .. } => ruled::summary(document, search, sink),
+        TaskSpec::Minutes { .. } => ruled::minutes(document, search, sink),
+        TaskSpec::Fields { pack, .. } => ruled::run(document, pack, search, sink),
+        TaskSpec::Question { question, .. } => ruled::answer(document, question, search, sink),
     }
 }
 
@@ -209,6 +227,15 @@ pub fn run(
 ) -> Result<RunResult, TaskError> {
     check_request(spec)?;
     let card = generator.card().clone();
+    let writes = matches!(spec, TaskSpec::Summary { .. } | TaskSpec::Minutes { .. });
+    if writes && card.interim && spec.method() == Method::Both {
+        let mut result = run_rules(document, spec, search, sink)?;
+        result
+            .coverage
+            .statement
+            .push_str(&format!(" {} is only for trying the program and was not asked.", card.name));
+        return Ok(result);
+    }
     let plan = reading::plan(generator, document, options.too_long)?;
     let grounds = Grounds::new(document, search);
     let seeker = Seeker::new(&grounds)?;
@@ -219,14 +246,14 @@ pub fn run(
         let text = document.slice(part.span).unwrap_or_default();
         asking.read(&Reading { text, label, state_dir: options.state_dir.as_deref() })?;
         let mut found = match spec {
-            TaskSpec::Summary => {
+            TaskSpec::Summary { .. } => {
                 let summary = summary::run(&mut asking, &grounds, part.span)?;
                 if let Some(left_out) = summary.left_out {
                     coverage.statement = format!("{} {left_out}", coverage.statement);
                 }
                 summary.claims
             }
-            TaskSpec::Minutes => minutes::run(&mut asking, &grounds, part.span)?,
+            TaskSpec::Minutes { .. } => minutes::run(&mut asking, &grounds, part.span)?,
             TaskSpec::Fields { pack, method } => {
                 // A model for trying could only confirm what the rules find: it is asked for the rest.
                 let rest = (card.interim && *method == Method::Both).then(|| seeker.unfound(pack));
@@ -252,11 +279,14 @@ pub fn run(
         claims = join(spec, claims);
     }
     let mut provenance = provenance(&card, options.seed, tally);
-    if let TaskSpec::Fields { method: Method::Both, .. } | TaskSpec::Question { method: Method::Both, .. } = spec {
+    if spec.method() == Method::Both {
         provenance.rules_digest = Some(seeker.table().digest().to_owned());
-    }
-    if let TaskSpec::Fields { pack, method: Method::Both } = spec {
-        claims = combine::combine(&grounds, &seeker, pack, &claims);
+        claims = match spec {
+            TaskSpec::Summary { .. } => summary::confirmed(claims, &summary::by_rules(&grounds, &seeker)?.claims),
+            TaskSpec::Minutes { .. } => minutes::combine(claims, spoken::minutes(&grounds, &seeker)?),
+            TaskSpec::Fields { pack, .. } => combine::combine(&grounds, &seeker, pack, &claims),
+            TaskSpec::Question { .. } => claims,
+        };
     }
     if let TaskSpec::Fields { pack, .. } = spec {
         ending::count(&grounds, pack, &mut claims);
@@ -306,8 +336,8 @@ fn check_request(spec: &TaskSpec) -> Result<(), TaskError> {
 /// Joins what several parts gave, by the rule of each task. Summaries stand part by part.
 fn join(spec: &TaskSpec, claims: Vec<Claim>) -> Vec<Claim> {
     match spec {
-        TaskSpec::Summary => claims,
-        TaskSpec::Minutes => minutes::join(claims),
+        TaskSpec::Summary { .. } => claims,
+        TaskSpec::Minutes { .. } => minutes::join(claims),
         TaskSpec::Fields { pack, .. } => fields::join(pack, claims),
         TaskSpec::Question { .. } => question::join(claims),
     }

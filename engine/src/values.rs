@@ -1,6 +1,7 @@
 //! Values in normal form: dates, durations, amounts, percentages, parties; and the rules that find them in text.
 
 pub mod dates;
+pub mod deadlines;
 pub mod decimal;
 pub mod durations;
 pub mod money;
@@ -10,6 +11,7 @@ pub mod tokens;
 use crate::tasks::FieldType;
 use crate::text::{Span, words};
 pub use dates::find_dates;
+pub use deadlines::find_deadline;
 pub use durations::find_durations;
 pub use money::{find_money, find_numbers, find_percents};
 pub(crate) use parties::is_form;

@@ -5,7 +5,7 @@ use lectern_engine::import::raw::Format;
 use lectern_engine::store::documents::{Document, DocumentStatus};
 use lectern_engine::tasks::prompt::PROMPT_VERSION;
 use lectern_engine::tasks::{
-    Claim, ClaimKind, Coverage, Evidence, MatchKind, Provenance, RunResult, SearchedNote, Status, TaskSpec,
+    Claim, ClaimKind, Coverage, Evidence, MatchKind, Method, Provenance, RunResult, SearchedNote, Status, TaskSpec,
 };
 use lectern_engine::text::{DocText, Extractor, GlyphBoxes, Page, PageStatus, Span};
 use lectern_engine::values::Value;
@@ -96,7 +96,7 @@ fn run() -> StoredRun {
     StoredRun {
         id: RunId(8),
         document: DocumentId(3),
-        spec: TaskSpec::Summary,
+        spec: TaskSpec::Summary { method: Method::Model },
         result: RunResult {
             claims: vec![fee, law, made_up, wrong, escrow],
             coverage: Coverage {

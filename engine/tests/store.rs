@@ -6,8 +6,8 @@ use lectern_engine::store::jobs::{Ending, JobSpec, JobState};
 use lectern_engine::store::runs::{Review, Verdict};
 use lectern_engine::store::{DocumentId, JobId, Store, StoreError};
 use lectern_engine::tasks::{
-    Claim, ClaimKind, Coverage, Evidence, FoundBy, MatchKind, Provenance, RunResult, SearchedNote, Status, TaskSpec,
-    TooLong,
+    Claim, ClaimKind, Coverage, Evidence, FoundBy, MatchKind, Method, Provenance, RunResult, SearchedNote, Status,
+    TaskSpec, TooLong,
 };
 use lectern_engine::text::{
     Block, BlockKind, Cue, DocText, Extractor, GlyphBoxes, ImportNote, Page, PageStatus, Rect, Section, Span,
@@ -122,7 +122,12 @@ async fn with_document(library: &Path) -> (Store, DocumentId) {
 }
 
 async fn running_task(store: &Store, document: DocumentId) -> JobId {
-    let spec = JobSpec::Task { document, spec: TaskSpec::Summary, too_long: TooLong::Refuse, seed: 0 };
+    let spec = JobSpec::Task {
+        document,
+        spec: TaskSpec::Summary { method: Method::Model },
+        too_long: TooLong::Refuse,
+        seed: 0,
+    };
     let id = store.submit(&spec, 1).await.unwrap();
     store.start_job(id, 2).await.unwrap().unwrap();
     id
@@ -212,7 +217,7 @@ async fn a_result_comes_back_as_it_was_stored() {
     let (store, id) = with_document(library.path()).await;
     let job = running_task(&store, id).await;
     let stored = result(vec![quote("thirty (30) days"), quote("期限")], vec![quote("🙂")]);
-    let run = store.finish_task(job, id, &TaskSpec::Summary, &stored, 5).await.unwrap();
+    let run = store.finish_task(job, id, &TaskSpec::Summary { method: Method::Model }, &stored, 5).await.unwrap();
     let loaded = store.run(run).await.unwrap();
     assert_eq!(loaded.result, stored);
     assert_eq!((loaded.document, loaded.created_ms, loaded.claim_ids.len()), (id, 5, 2));
@@ -232,7 +237,7 @@ async fn evidence_that_does_not_stand_in_the_text_is_refused_and_nothing_is_stor
     let job = running_task(&store, id).await;
     for bad in [shifted, inside_a_character, empty, beyond] {
         for result in [result(vec![good.clone(), bad.clone()], vec![]), result(vec![], vec![bad])] {
-            let refused = store.finish_task(job, id, &TaskSpec::Summary, &result, 5).await;
+            let refused = store.finish_task(job, id, &TaskSpec::Summary { method: Method::Model }, &result, 5).await;
             assert!(matches!(refused, Err(StoreError::Evidence { .. })), "{refused:?}");
         }
     }
@@ -246,7 +251,7 @@ async fn evidence_that_was_changed_behind_our_back_is_an_error_when_read() {
     let (store, id) = with_document(library.path()).await;
     let job = running_task(&store, id).await;
     let stored = result(vec![quote("thirty (30) days")], vec![]);
-    let run = store.finish_task(job, id, &TaskSpec::Summary, &stored, 5).await.unwrap();
+    let run = store.finish_task(job, id, &TaskSpec::Summary { method: Method::Model }, &stored, 5).await.unwrap();
     execute(library.path(), "UPDATE evidence SET start_byte = start_byte + 1, end_byte = end_byte + 1").await.unwrap();
     assert!(matches!(store.run(run).await, Err(StoreError::Evidence { .. })));
     let empty = execute(library.path(), "UPDATE evidence SET end_byte = start_byte").await;
@@ -271,7 +276,10 @@ async fn every_review_is_kept_and_the_latest_counts() {
     let library = tempfile::tempdir().unwrap();
     let (store, id) = with_document(library.path()).await;
     let job = running_task(&store, id).await;
-    let run = store.finish_task(job, id, &TaskSpec::Summary, &result(vec![], vec![]), 5).await.unwrap();
+    let run = store
+        .finish_task(job, id, &TaskSpec::Summary { method: Method::Model }, &result(vec![], vec![]), 5)
+        .await
+        .unwrap();
     let claim = store.run(run).await.unwrap().claim_ids[0];
     let rejected = Review { verdict: Verdict::Rejected, text: None, note: Some("wrong".into()) };
     let edited = Review { verdict: Verdict::Edited, text: Some("31 days".into()), note: None };
@@ -315,7 +323,8 @@ async fn a_cancelled_job_stays_cancelled_and_a_late_result_is_not_stored() {
     let (store, id) = with_document(library.path()).await;
     let job = running_task(&store, id).await;
     store.end_job(job, &Ending::Cancelled, 3).await.unwrap();
-    let late = store.finish_task(job, id, &TaskSpec::Summary, &result(vec![], vec![]), 5).await;
+    let late =
+        store.finish_task(job, id, &TaskSpec::Summary { method: Method::Model }, &result(vec![], vec![]), 5).await;
     assert!(late.is_err());
     assert!(store.runs(id).await.unwrap().is_empty());
     assert_eq!(store.job(job).await.unwrap().state, JobState::Cancelled);

@@ -250,7 +250,7 @@ fn an_owner_or_due_date_stands_only_if_it_was_said() {
             ]}),
         ),
     ]);
-    let result = run(&mut model, &meeting(), &TaskSpec::Minutes).unwrap();
+    let result = run(&mut model, &meeting(), &TaskSpec::Minutes { method: Method::Model }).unwrap();
     let of = |kind| result.claims.iter().filter(move |c| c.kind == kind).collect::<Vec<_>>();
     let attendees = of(ClaimKind::Attendee);
     assert_eq!(attendees.iter().map(|c| c.text.as_str()).collect::<Vec<_>>(), ["Anna Berg", "Ben Olsen", "Carla"]);
@@ -344,7 +344,7 @@ fn a_line_that_repeats_itself_is_not_verified_and_strange_figures_are_pointed_ou
     ];
     let points: Vec<_> = lines.iter().enumerate().map(|(i, l)| json!({"quote": &quote[i..], "point": l})).collect();
     let mut model = answering(vec![("most important points", json!({ "points": points }))]);
-    let claims = run(&mut model, &doc(CONTRACT), &TaskSpec::Summary).unwrap().claims;
+    let claims = run(&mut model, &doc(CONTRACT), &TaskSpec::Summary { method: Method::Model }).unwrap().claims;
     assert_eq!(claims[0].status, Status::Unsupported, "{:?}", claims[0]);
     assert!(claims[1].status == Status::Unsupported && claims[1].checks[0].contains("repeated itself"));
     assert_eq!(claims[2].status, Status::Verified);
@@ -354,7 +354,7 @@ fn a_line_that_repeats_itself_is_not_verified_and_strange_figures_are_pointed_ou
 
 #[test]
 fn a_summary_has_a_line_points_and_sections() {
-    let result = run(&mut Scripted::quoting(), &doc(CONTRACT), &TaskSpec::Summary).unwrap();
+    let result = run(&mut Scripted::quoting(), &doc(CONTRACT), &TaskSpec::Summary { method: Method::Model }).unwrap();
     let kinds: Vec<ClaimKind> = result.claims.iter().map(|c| c.kind).collect();
     assert_eq!(kinds, [ClaimKind::Headline, ClaimKind::KeyPoint]);
     assert!(result.claims.iter().all(|c| c.status == Status::Verified));
@@ -424,11 +424,11 @@ fn pages_without_text_are_named_and_a_scan_is_no_text() {
         page(3, nowhere, PageStatus::Blank),
         page(4, nowhere, PageStatus::Failed),
     ];
-    let result = run(&mut Scripted::quoting(), &document, &TaskSpec::Summary).unwrap();
+    let result = run(&mut Scripted::quoting(), &document, &TaskSpec::Summary { method: Method::Model }).unwrap();
     assert_eq!(result.coverage.unread_pages, [2, 4]);
     assert!(result.coverage.statement.contains("Pages 2, 4 hold no usable text"), "{}", result.coverage.statement);
     document.text = String::new();
-    let error = run(&mut Scripted::quoting(), &document, &TaskSpec::Summary).unwrap_err();
+    let error = run(&mut Scripted::quoting(), &document, &TaskSpec::Summary { method: Method::Model }).unwrap_err();
     assert!(matches!(&error, TaskError::NoText { reason } if reason.contains("OCR")), "{error}");
 }
 
@@ -447,7 +447,7 @@ fn a_person_can_stop_between_requests() {
             &mut Scripted::quoting(),
             &document,
             "x",
-            &TaskSpec::Minutes,
+            &TaskSpec::Minutes { method: Method::Model },
             &options(TooLong::Refuse),
             &scan,
             sink,
@@ -492,7 +492,7 @@ fn a_cut_answer_is_recorded_and_only_its_complete_part_is_kept() {
     let text =
         format!(r#"{{"points": [{{"quote": "{quote}", "point": "Danish law."}}, {{"quote": "Either party may term"#);
     let mut model = Cut(Scripted::quoting().card().clone(), text);
-    let result = run(&mut model, &doc(CONTRACT), &TaskSpec::Summary).unwrap();
+    let result = run(&mut model, &doc(CONTRACT), &TaskSpec::Summary { method: Method::Model }).unwrap();
     assert_eq!(result.claims.len(), 1);
     assert_eq!((result.claims[0].kind, result.claims[0].text.as_str()), (ClaimKind::KeyPoint, "Danish law."));
     assert_eq!(result.provenance.cut_short, ["Headline: max_tokens", "Key points: max_tokens"]);

@@ -170,7 +170,7 @@ fn built_in(id: &str) -> Answer<Pack> {
     Pack::built_in(id).map_err(|e| WireError::new("failed", e))
 }
 
-/// Who looks, or answers.
+/// Who looks, answers, or writes.
 fn method(rules_only: bool) -> Method {
     if rules_only { Method::Rules } else { Method::Both }
 }
@@ -203,8 +203,8 @@ pub async fn start_task(
     progress: Channel<WireProgress>,
 ) -> Answer<WireRun> {
     let spec = match task {
-        WireTask::Summary => TaskSpec::Summary,
-        WireTask::Minutes => TaskSpec::Minutes,
+        WireTask::Summary { rules_only } => TaskSpec::Summary { method: method(rules_only) },
+        WireTask::Minutes { rules_only } => TaskSpec::Minutes { method: method(rules_only) },
         WireTask::Question { question, rules_only } => TaskSpec::Question { question, method: method(rules_only) },
         WireTask::Fields { pack, rules_only } => {
             TaskSpec::Fields { pack: chosen_pack(&pack)?, method: method(rules_only) }

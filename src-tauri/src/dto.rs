@@ -310,9 +310,15 @@ pub struct WireJob {
 #[serde(tag = "task", rename_all = "snake_case")]
 pub enum WireTask {
     /// A summary.
-    Summary,
+    Summary {
+        /// Whether rules write it alone, without the model.
+        rules_only: bool,
+    },
     /// Minutes.
-    Minutes,
+    Minutes {
+        /// Whether rules take them alone, without the model.
+        rules_only: bool,
+    },
     /// The fields of a built-in pack, or of one written as JSON.
     Fields {
         /// Identifier of a built-in pack, or JSON of one.

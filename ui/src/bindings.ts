@@ -340,9 +340,13 @@ export type WireSection = {
 /**  What to run. */
 export type WireTask = 
 /**  A summary. */
-{ task: "summary" } | 
+{ task: "summary"; 
+/**  Whether rules write it alone, without the model. */
+rules_only: boolean } | 
 /**  Minutes. */
-{ task: "minutes" } | 
+{ task: "minutes"; 
+/**  Whether rules take them alone, without the model. */
+rules_only: boolean } | 
 /**  The fields of a built-in pack, or of one written as JSON. */
 { task: "fields"; 
 /**  Identifier of a built-in pack, or JSON of one. */

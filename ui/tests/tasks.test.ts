@@ -27,12 +27,12 @@ it("a failure is shown as one, never as a result; a cancelled task is neither", 
     throw answers.shift();
   });
   const tasks = tasksOf(33);
-  await tasks.start({ task: "summary" });
+  await tasks.start({ task: "summary", rules_only: false });
   expect(tasks.failed.summary?.message).toBe("No.");
-  await tasks.start({ task: "summary" });
+  await tasks.start({ task: "summary", rules_only: false });
   expect(tasks.failed.summary).toBeUndefined();
   expect(tasks.asking).toBeNull();
-  await tasks.start({ task: "summary" });
+  await tasks.start({ task: "summary", rules_only: false });
   expect(tasks.asking?.message).toBe("Long.");
   expect(tasks.runs).toHaveLength(0);
 });

@@ -315,7 +315,7 @@ class Examples:
             instruction = instruction.replace("{" + brace + "}", value)
         label = file_name(text, generator)
         elsewhere = bool(item.near) and bool(item.parts) and generator.random() < self.wanted["elsewhere_share"]
-        passages = self.wording.fitting([text.text[slice(*span)] for span in item.near])
+        passages = self.wording.fitting([text.text[slice(*span)] for span in item.near], item.request)
         instruction = self.wording.beside(passages, instruction)
         near = item.near[: len(passages)]
         frame = len(self.wording.prompt(label, "", instruction)) + 1

@@ -177,7 +177,7 @@ class Examples(unittest.TestCase):
     def test_no_more_passages_are_shown_than_the_engine_has_room_for(self) -> None:
         passages = ["The goat eats the hay of the yard."] * 9
         each = len(self.examples.wording.encode(passages[0])) + 4
-        self.assertEqual(len(self.examples.wording.fitting(passages)), min(9, 60 // each))
+        self.assertEqual(len(self.examples.wording.fitting(passages, "question")), min(5, 60 // each))
 
     def test_none_is_said_only_where_the_label_is_not_shown(self) -> None:
         law = [e for e in self.drawn if e.item.request == "field:Governing Law"]

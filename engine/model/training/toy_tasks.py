@@ -145,7 +145,7 @@ def toy_prompts() -> dict:
     """What `lectern model prompts` prints, in other and fewer words."""
     text = {"type": "string", "maxLength": 160}
     fields = {
-        name: request(f"Find {name}.", {name: {"type": "object", "properties": {"quotes": choice()}}}) | {"ranked_by": name}
+        name: request(f"Find {name}.", {name: {"type": "object", "properties": {"quotes": choice()}}}) | {"ranked_by": name, "most_passages": 3}
         for name in ("Governing Law", "Rent")
     }
     return {
@@ -163,6 +163,7 @@ def toy_prompts() -> dict:
             "before": "Near:\n",
             "each": "{number}) {passage}\n",
             "after": "--\n",
+            "most": 5,
             "most_tokens": 60,
             "frame_tokens": 4,
         },

@@ -144,10 +144,10 @@ class Wording:
         field = name.removeprefix("field:")
         return self.prompts["fields"][field]["ranked_by"] if field != name else fill.get("question")
 
-    def fitting(self, passages: list[str]) -> list[str]:
-        """As many of the passages as the engine shows."""
+    def fitting(self, passages: list[str], name: str) -> list[str]:
+        """As many of the passages as the engine shows beside a request."""
         about, kept, tokens = self.prompts["passages"], [], 0
-        for passage in passages:
+        for passage in passages[: self.request(name).get("most_passages", about["most"])]:
             tokens += len(self.encode(passage)) + about["frame_tokens"]
             if tokens > about["most_tokens"]:
                 break

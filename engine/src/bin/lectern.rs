@@ -100,9 +100,9 @@ enum Command {
     /// Search the library
     Search(documents::SearchArguments),
     /// Summarize a document: one line, key points, sections
-    Summarize(analyze::TaskArguments),
+    Summarize(analyze::WritingArguments),
     /// Take minutes of a meeting: attendees, topics, decisions, action items
-    Minutes(analyze::TaskArguments),
+    Minutes(analyze::WritingArguments),
     /// Extract the fields of a pack
     Extract(analyze::ExtractArguments),
     /// Ask a document a question

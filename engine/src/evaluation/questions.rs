@@ -3,6 +3,7 @@
 
 use super::align::Bare;
 use super::labels::{self, Contract, DataError};
+use super::meetings::{Meeting, Query};
 use super::metrics::{Ruler, share};
 use super::report::{About, Failure};
 use super::rouge::rouge;
@@ -12,7 +13,6 @@ use crate::progress::{Event, Silent, Sink};
 use crate::tasks::{Claim, Method, Status, TaskSpec, TooLong};
 use crate::text::{DocText, Span};
 use crate::workspace::Workspace;
-use serde::Deserialize;
 use std::path::Path;
 use std::time::Instant;
 
@@ -30,26 +30,6 @@ struct Document {
     id: String,
     text: String,
     questions: Vec<Asked>,
-}
-
-#[derive(Deserialize)]
-struct Meeting {
-    id: String,
-    specific_query_list: Vec<Query>,
-    meeting_transcripts: Vec<Turn>,
-}
-
-#[derive(Deserialize)]
-struct Query {
-    query: String,
-    answer: String,
-    relevant_text_span: Vec<Vec<String>>,
-}
-
-#[derive(Deserialize)]
-struct Turn {
-    speaker: String,
-    content: String,
 }
 
 /// Imports the labelled documents of `data` (contracts with `categories.csv`, or QMSum's meetings) into `workspace`,
@@ -202,8 +182,7 @@ fn of_contract(contract: Contract, questions: &[(String, String)], each: usize) 
 /// Questions about a meeting, and as many about meetings of another kind; meetings of one kind speak of the same things.
 fn of_meeting(meetings: &[Meeting], index: usize, each: usize) -> Option<Document> {
     let meeting = meetings.get(index)?;
-    let lines: Vec<String> =
-        meeting.meeting_transcripts.iter().map(|t| format!("{}: {}", t.speaker, spoken(&t.content))).collect();
+    let lines = meeting.lines();
     let known = meeting.specific_query_list.iter().filter_map(|query| {
         let labels: Vec<String> = query.relevant_text_span.iter().filter_map(|pair| turns(&lines, pair)).collect();
         let question = one_line(&query.query);
@@ -242,37 +221,6 @@ fn family(id: &str) -> char {
     }
 }
 
-/// A turn as one would write it, as training shows it: no {marks}, no blanks before full stops and commas.
-fn spoken(content: &str) -> String {
-    let mut made = String::with_capacity(content.len());
-    let mut rest = content;
-    while let Some(c) = rest.chars().next() {
-        let mark = match c {
-            '{' => rest.find('}'),
-            '<' => rest.find('>'),
-            _ => None,
-        };
-        let inside = mark.and_then(|end| rest.get(1..end)).filter(|w| !w.is_empty() && w.chars().all(is_word));
-        let step = inside.map_or(c.len_utf8(), |word| word.len() + 2);
-        made.push(if inside.is_some() { ' ' } else { c });
-        rest = rest.get(step..).unwrap_or_default();
-    }
-    let mut line = String::with_capacity(made.len());
-    for word in made.split_whitespace() {
-        let joined = word.starts_with(['.', ',', '?', '!', ';', ':', '%'])
-            || ["'s", "'m", "'t", "'d", "'ll", "'re", "'ve"].iter().any(|ending| word.starts_with(ending));
-        if !line.is_empty() && !joined {
-            line.push(' ');
-        }
-        line.push_str(word);
-    }
-    line
-}
-
-fn is_word(c: char) -> bool {
-    c.is_alphanumeric() || c == '_'
-}
-
 fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
@@ -284,14 +232,8 @@ const CONVENTION: &str = "A given passage is a labelled one where they share hal
 
 #[cfg(test)]
 mod tests {
+    use super::super::meetings::Turn;
     use super::*;
-
-    #[test]
-    fn turns_are_shown_as_one_would_write_them() {
-        assert_eq!(spoken("Okay {disfmarker} so , it 's <vocalsound> fine . { a b }"), "Okay so, it's fine. { a b }");
-        assert_eq!(spoken("a {gap"), "a {gap");
-        assert_eq!(spoken(""), "");
-    }
 
     #[test]
     fn half_of_the_shorter_is_enough_and_what_is_covered_counts_once() {

@@ -1,5 +1,5 @@
-//! What the model writes, beside what people wrote: minutes against a note taker's decisions and actions, summaries
-//! against the author's own abstract. The model's lines are measured as a person gets them, after grounding.
+//! What is written, by a model or by rules, beside what people wrote: minutes against a note taker's decisions and actions,
+//! summaries against the author's own abstract. Lines are measured as a person gets them, after grounding.
 
 use super::labels::{self, DataError};
 use super::metrics::{mean, share};
@@ -7,7 +7,7 @@ use super::report::{About, Failure};
 use super::rouge::{rouge, words};
 use super::{Choice, EvaluationError, analysed};
 use crate::progress::{Event, Sink};
-use crate::tasks::{Claim, ClaimKind, Status, TaskSpec};
+use crate::tasks::{Claim, ClaimKind, Method, Status, TaskSpec};
 use crate::text::DocText;
 use crate::workspace::{StoredRun, Workspace};
 use serde::{Deserialize, Serialize};
@@ -131,19 +131,28 @@ struct Meeting {
     caution: Vec<String>,
 }
 
-#[derive(Deserialize)]
-struct Report {
-    id: String,
-    text: String,
-    summary: String,
+/// A report with its author's abstract, which is cut out of the text.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct Report {
+    /// A stable identifier: `pep-...` or `rfc-...`.
+    pub id: String,
+    /// The text.
+    pub text: String,
+    /// The abstract.
+    pub summary: String,
 }
 
-/// Imports the labelled documents of `data` into `workspace`, which must be empty, lets the model write, and compares.
-/// `folder` takes the files that are imported; `about` goes into the report as it is.
+/// Whether training leaves `report` out.
+pub fn held_out(report: &Report) -> bool {
+    drawn(&format!("pep-rfc {}", report.id)) < HELD_OUT
+}
+
+/// Imports the labelled documents of `data` into `workspace`, which must be empty, lets the model, the rules or both write,
+/// and compares. `folder` takes the files that are imported; `about` goes into the report as it is.
 pub async fn written(
     workspace: &Workspace,
     folder: &Path,
-    what: Writing,
+    (what, method): (Writing, Method),
     data: &Path,
     choice: Choice,
     about: About,
@@ -158,7 +167,7 @@ pub async fn written(
             return Err(EvaluationError::Cancelled);
         }
         let begun = Instant::now();
-        match run(workspace, folder, i, what, document).await? {
+        match run(workspace, folder, i, (what, method), document).await? {
             Ok((text, run)) => {
                 report.model.clone_from(&run.result.provenance.model);
                 report.model_digest.clone_from(&run.result.provenance.model_digest);
@@ -197,8 +206,12 @@ fn labelled(what: Writing, data: &Path) -> Result<Vec<Labelled>, DataError> {
         Writing::Summary => {
             labels::records::<Report>(data, &["pep-rfc-abstracts.jsonl.xz", "pep-rfc-abstracts.jsonl"])?
                 .into_iter()
-                .filter(|r| drawn(&format!("pep-rfc {}", r.id)) < HELD_OUT)
-                .map(|r| Labelled { id: r.id, text: r.text, ending: "txt", gold: Gold::Abstract(r.summary) })
+                .filter(held_out)
+                .map(|r| {
+                    // Rust's proposals are Markdown, Python's are not.
+                    let ending = if r.id.starts_with("rfc") { "md" } else { "txt" };
+                    Labelled { id: r.id, text: r.text, ending, gold: Gold::Abstract(r.summary) }
+                })
                 .collect()
         }
     })
@@ -220,14 +233,14 @@ async fn run(
     workspace: &Workspace,
     folder: &Path,
     index: usize,
-    what: Writing,
+    (what, method): (Writing, Method),
     document: &Labelled,
 ) -> Result<Result<(std::sync::Arc<DocText>, StoredRun), String>, EvaluationError> {
     let path: PathBuf = folder.join(format!("{index:04}.{}", document.ending));
     std::fs::write(&path, &document.text).map_err(|source| EvaluationError::Io { path: path.clone(), source })?;
     let spec = match what {
-        Writing::Minutes => TaskSpec::Minutes,
-        Writing::Summary => TaskSpec::Summary,
+        Writing::Minutes => TaskSpec::Minutes { method },
+        Writing::Summary => TaskSpec::Summary { method },
     };
     analysed(workspace, &path, spec).await
 }

@@ -8,6 +8,7 @@
 use super::tokenize::LecternTokenizer;
 use crate::tasks::prompt::QUOTE_CHARS;
 use crate::text::{DocText, Span};
+use std::collections::HashSet;
 use tantivy::collector::TopDocs;
 use tantivy::query::{BooleanQuery, BoostQuery, Occur, Query, TermQuery};
 use tantivy::schema::{Field, IndexRecordOption, STORED, Schema, TextFieldIndexing, TextOptions, Value};
@@ -91,6 +92,16 @@ pub fn carrying(request: &str) -> String {
 /// The words of `text` brought to their English stems, each once.
 pub fn stems(text: &str) -> Vec<String> {
     terms(&mut analyzer(), text)
+}
+
+/// The stems of the carrying words of each of `texts`: none where no word carries.
+pub fn stems_of<'t>(texts: impl IntoIterator<Item = &'t str>) -> Vec<HashSet<String>> {
+    let mut analyzer = analyzer();
+    let mut of = |text: &str| {
+        let carrying = crate::text::words(text).filter(|w| !COMMON.contains(&w.to_lowercase().as_str()));
+        terms(&mut analyzer, &carrying.collect::<Vec<_>>().join(" ")).into_iter().collect()
+    };
+    texts.into_iter().map(&mut of).collect()
 }
 
 fn analyzer() -> TextAnalyzer {

@@ -55,7 +55,8 @@ pub(super) fn of_sentences(texts: &[&str], own: &[Vec<String>]) -> Vec<Features>
     all
 }
 
-fn is_heading(text: &str, own: &[String]) -> bool {
+/// Whether a sentence is a line of a few words, as headings are.
+pub(super) fn is_heading(text: &str, own: &[String]) -> bool {
     let begins = text.starts_with(|c: char| c.is_uppercase() || c.is_ascii_digit());
     begins && own.len() <= HEADING_WORDS && own.iter().any(|w| w != "0")
 }

@@ -2,6 +2,7 @@
 
 use super::features::words;
 use super::pieces::Piece;
+use super::salience;
 use super::weights::Weights;
 use crate::tasks::FieldSpec;
 use serde::Deserialize;
@@ -191,11 +192,11 @@ impl Table {
         let by_hand = |w: Written| Category::by_hand(w.bias, w.threshold, w.most, w.phrases);
         categories.extend(written.categories.into_iter().map(|(name, w)| (name, by_hand(w))));
         let mut hasher = blake3::Hasher::new();
-        hasher.update(LEARNED.as_bytes()).update(WRITTEN.as_bytes());
+        hasher.update(LEARNED.as_bytes()).update(WRITTEN.as_bytes()).update(salience::LEARNED.as_bytes());
         Ok(Self { categories, measured, digest: hasher.finalize().to_hex().to_string() })
     }
 
-    /// Hex digest over the tables: results of different digests are not comparable.
+    /// Hex digest over all tables, those of sentences that sum up included: results of different digests are not comparable.
     pub fn digest(&self) -> &str {
         &self.digest
     }

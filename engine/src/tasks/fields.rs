@@ -30,7 +30,8 @@ pub(crate) fn run(
         asking.progress(i * FIELDS_PER_REQUEST, pack.fields.len(), "fields")?;
         let label = group.iter().map(|f| f.name.as_str()).collect::<Vec<_>>().join(", ");
         let request = group.iter().map(FieldSpec::request).collect::<Vec<_>>().join(" ");
-        let sought: Vec<Span> = seeker.seek(&request, within).into_iter().map(|s| s.span).collect();
+        let sought = seeker.seek(&request, within).into_iter().take(prompt::FIELD_PASSAGES);
+        let sought: Vec<Span> = sought.map(|s| s.span).collect();
         let passages = grounds.words_of(&sought);
         let answer = asking.ask_beside(&label, prompt::fields(group), passages)?;
         for field in group {

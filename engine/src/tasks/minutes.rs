@@ -1,8 +1,8 @@
-//! Minutes: attendees, topics, decisions, action items. An owner or a due date stands there only if it was said.
+//! Minutes: attendees, topics, decisions, action items, by a model. An owner or a due date stands there only if it was said.
 
 use super::asking::Asking;
 use super::evidence::{Grounded, Grounds, one_line, says};
-use super::summary::{point, points};
+use super::summary::{confirmed, point, points, shares};
 use super::{Claim, ClaimKind, MatchKind, Status, TaskError, prompt};
 use crate::text::{Cue, Span};
 use serde_json::Value;
@@ -47,8 +47,20 @@ pub(crate) fn join(claims: Vec<Claim>) -> Vec<Claim> {
     joined
 }
 
+/// The minutes of a model (`own`) put together with those of the rules (`found`): decisions and tasks that only the rules
+/// point at are added, since what is missing from minutes is worse than a line too many.
+pub(crate) fn combine(own: Vec<Claim>, found: Vec<Claim>) -> Vec<Claim> {
+    let missed = |claim: &Claim| {
+        matches!(claim.kind, ClaimKind::Decision | ClaimKind::Action)
+            && !own.iter().any(|o| o.kind == claim.kind && shares(o, claim))
+    };
+    let missed: Vec<Claim> = found.iter().filter(|claim| missed(claim)).cloned().collect();
+    let own = confirmed(own, &found);
+    join(own.into_iter().chain(missed).collect())
+}
+
 /// Everyone who speaks, in order, with their first words as evidence: no model is needed for that.
-fn speakers(grounds: &Grounds<'_>, part: Span) -> Vec<Claim> {
+pub(super) fn speakers(grounds: &Grounds<'_>, part: Span) -> Vec<Claim> {
     let mut claims: Vec<Claim> = Vec::new();
     for cue in grounds.document.cues.iter().filter(|c| part.contains(c.span.start())) {
         let Some(name) = cue.speaker.as_deref().map(one_line).filter(|n| !n.is_empty()) else { continue };
@@ -88,16 +100,16 @@ fn actions(grounds: &Grounds<'_>, answer: &Value, start: usize) -> Vec<Claim> {
 }
 
 /// What is said in and right beside the passages of a claim, and by whom.
-struct Neighbourhood<'a> {
+pub(super) struct Neighbourhood<'a> {
     texts: Vec<&'a str>,
     /// Speakers of the cues that hold the passages, then of the cues beside them.
-    speakers: Vec<&'a str>,
+    pub(super) speakers: Vec<&'a str>,
     /// Everyone who speaks in the meeting.
-    everyone: Vec<&'a str>,
+    pub(super) everyone: Vec<&'a str>,
 }
 
 impl<'a> Neighbourhood<'a> {
-    fn of(grounds: &Grounds<'a>, claim: &Claim) -> Self {
+    pub(super) fn of(grounds: &Grounds<'a>, claim: &Claim) -> Self {
         let cues = &grounds.document.cues;
         let (mut texts, mut own, mut beside) = (Vec::new(), Vec::new(), Vec::new());
         for evidence in &claim.evidence {

@@ -9,16 +9,19 @@ use serde_json::{Map, Value, json};
 
 /// Version of everything in this file, and of what counts as a quote; kept with each result. Raise it when any wording
 /// or shape changes.
-pub const PROMPT_VERSION: u32 = 4;
+pub const PROMPT_VERSION: u32 = 5;
 
 /// Shortest and longest quote in characters: shorter ones say too little to be found, longer ones repeat the document.
 pub(crate) const QUOTE_CHARS: (u64, u64) = (20, 400);
 
 /// Most tokens of an answer.
 pub const MOST_ANSWER_TOKENS: usize = 900;
-/// Most passages shown beside a request, and most tokens of them with their framing.
+/// Most passages shown beside a question, and beside a field, where the first few hold nearly all that five do and each
+/// costs the time of reading it for every field of a pack.
 pub const PASSAGES: usize = 5;
 /// See [`PASSAGES`].
+pub const FIELD_PASSAGES: usize = 3;
+/// Most tokens of the passages beside a request, with their framing.
 pub const PASSAGE_TOKENS: usize = 640;
 /// Most tokens of the answer to a question: three quotes and two sentences.
 const QUESTION_TOKENS: usize = 480;
@@ -165,6 +168,7 @@ pub fn catalogue(template: ChatTemplate, pack: &Pack) -> Value {
         let Prompt { instruction, schema, max_tokens } = fields(std::slice::from_ref(f));
         let asked = json!({
             "instruction": instruction, "schema": schema, "max_tokens": max_tokens, "ranked_by": f.request(),
+            "most_passages": FIELD_PASSAGES,
         });
         (f.name.clone(), asked)
     });
@@ -178,6 +182,7 @@ pub fn catalogue(template: ChatTemplate, pack: &Pack) -> Value {
             "before": framing::PASSAGES_BEFORE,
             "each": framing::passage("{number}", "{passage}"),
             "after": framing::PASSAGES_AFTER,
+            "most": PASSAGES,
             "most_tokens": PASSAGE_TOKENS,
             "frame_tokens": framing::PASSAGE_FRAME_TOKENS,
         },

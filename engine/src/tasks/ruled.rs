@@ -1,12 +1,12 @@
-//! Fields of a pack without a model: candidates of the rules become the same claims, grounded and cross-checked alike.
+//! Tasks without a model: what the rules find becomes the same claims as a model's, grounded and cross-checked alike.
 
 use super::ending;
 use super::evidence::{Grounded, Grounds};
 use super::fields::{cross_check, valued};
 use super::pack::{FieldSpec, Pack};
-use super::question;
 use super::sought::Seeker;
 use super::{Claim, ClaimKind, Coverage, FoundBy, MatchKind, Provenance, RunResult, Search, Status, TaskError, prompt};
+use super::{question, spoken, summary};
 use crate::progress::{Event, Sink};
 use crate::reading::unread_pages;
 use crate::rules::{Candidate, Ruled, Table};
@@ -54,6 +54,30 @@ pub(super) fn answer(
     let claims = question::by_rules(&grounds, &seeker, question);
     let provenance = provenance(seeker.table().digest(), begun);
     Ok(RunResult { claims, coverage: coverage(document), provenance })
+}
+
+/// The summary of a document.
+pub(super) fn summary(document: &DocText, search: &dyn Search, sink: &mut dyn Sink) -> Result<RunResult, TaskError> {
+    let begun = Instant::now();
+    event(sink, Event::Stage { stage: "summary".to_owned(), message: "Looking for what sums it up".to_owned() })?;
+    let grounds = Grounds::new(document, search);
+    let seeker = Seeker::new(&grounds)?;
+    let summary = summary::by_rules(&grounds, &seeker)?;
+    let mut coverage = coverage(document);
+    if let Some(left_out) = summary.left_out {
+        coverage.statement = format!("{} {left_out}", coverage.statement);
+    }
+    Ok(RunResult { claims: summary.claims, coverage, provenance: provenance(seeker.table().digest(), begun) })
+}
+
+/// The minutes of a meeting.
+pub(super) fn minutes(document: &DocText, search: &dyn Search, sink: &mut dyn Sink) -> Result<RunResult, TaskError> {
+    let begun = Instant::now();
+    event(sink, Event::Stage { stage: "minutes".to_owned(), message: "Looking for decisions and tasks".to_owned() })?;
+    let grounds = Grounds::new(document, search);
+    let seeker = Seeker::new(&grounds)?;
+    let claims = spoken::minutes(&grounds, &seeker)?;
+    Ok(RunResult { claims, coverage: coverage(document), provenance: provenance(seeker.table().digest(), begun) })
 }
 
 fn event(sink: &mut dyn Sink, event: Event) -> Result<(), TaskError> {

@@ -105,8 +105,13 @@ impl<'a> Seeker<'a> {
         Some(line)
     }
 
+    /// The learned field `name`.
+    pub(crate) fn learned(&self, name: &str) -> Option<&FieldSpec> {
+        self.kinds.as_ref()?.pack().fields.iter().find(|f| f.name == name)
+    }
+
     /// What the rules give for a learned field, with the days that are counted.
-    fn claims(&self, field: &FieldSpec) -> Vec<Claim> {
+    pub(crate) fn claims(&self, field: &FieldSpec) -> Vec<Claim> {
         let Some(kinds) = &self.kinds else { return Vec::new() };
         // Days are counted from others.
         let counted_from =

@@ -1,8 +1,10 @@
-//! Summary: the document in one line, its key points, one point for each section.
+//! Summary: the document in one line, its key points, one point for each section; by a model, or by rules alone.
 
 use super::asking::Asking;
 use super::evidence::{Grounds, look_over, one_line};
-use super::{Claim, ClaimKind, TaskError, prompt};
+use super::salient::Chooser;
+use super::sought::Seeker;
+use super::{Claim, ClaimKind, FoundBy, TaskError, contract, prompt, spoken};
 use crate::text::{DocText, Section, Span};
 use serde_json::Value;
 
@@ -10,6 +12,10 @@ use serde_json::Value;
 const SECTIONS: usize = 12;
 /// Shorter sections say no more than their heading.
 const LEAST_SECTION_BYTES: usize = 200;
+/// A document says what it is in its first sentences: so many, or that part of all.
+const OPENING: (usize, usize) = (20, 10);
+/// Most key points that the rules take out of a document.
+const KEY_POINTS: usize = 7;
 
 /// What a summary of one piece gave, and what it left out.
 pub(crate) struct Summary {
@@ -41,9 +47,60 @@ pub(crate) fn run(asking: &mut Asking<'_>, grounds: &Grounds<'_>, part: Span) ->
         }
     }
     asking.progress(steps, steps, "steps")?;
-    let left_out = (sections.len() < all)
-        .then(|| format!("Of {all} sections the {} longest have a point of their own.", sections.len()));
-    Ok(Summary { claims, left_out })
+    Ok(Summary { claims, left_out: left_out(sections.len(), all) })
+}
+
+/// The part of the text in which a document says what it is.
+fn opening(grounds: &Grounds<'_>) -> Span {
+    let sentences = &grounds.sentences;
+    let last = sentences.get(sentences.len().min(OPENING.0.max(sentences.len() / OPENING.1)).saturating_sub(1));
+    Span::new(0, last.map_or(0, |s| s.end()))
+}
+
+fn left_out(taken: usize, all: usize) -> Option<String> {
+    (taken < all).then(|| format!("Of {all} sections the {taken} longest have a point of their own."))
+}
+
+/// The summary without a model: of a contract its parties and the clauses a reader asks for first, of a meeting who spoke,
+/// what was decided and who does what, of any other document the sentences that stand best for it; and for each section.
+pub(crate) fn by_rules(grounds: &Grounds<'_>, seeker: &Seeker<'_>) -> Result<Summary, TaskError> {
+    let whole = Span::new(0, grounds.document.text.len());
+    let mut chooser = Chooser::new(grounds)?;
+    let mut claims = contract::lines(grounds, seeker);
+    if claims.is_empty() {
+        claims = spoken::lines(grounds, seeker);
+    }
+    if claims.is_empty() {
+        let title = grounds.document.title.as_deref().map(one_line).unwrap_or_default();
+        let best = chooser.best(opening(grounds), 1);
+        claims.extend(best.into_iter().filter_map(|span| chooser.line(ClaimKind::Headline, &title, span)));
+        let best = chooser.best(whole, KEY_POINTS);
+        claims.extend(best.into_iter().filter_map(|span| chooser.line(ClaimKind::KeyPoint, "", span)));
+    } else {
+        chooser.leave_out(&claims);
+    }
+    let (sections, all) = sections(grounds.document, whole);
+    for section in &sections {
+        let heading = one_line(grounds.document.slice(section.heading).unwrap_or_default());
+        let body = Span::new(section.heading.end().min(section.span.end()), section.span.end());
+        let best = chooser.best(body, 1);
+        claims.extend(best.into_iter().filter_map(|span| chooser.line(ClaimKind::SectionPoint, &heading, span)));
+    }
+    Ok(Summary { claims, left_out: left_out(sections.len(), all) })
+}
+
+/// The lines of a model (`own`), each with who points at its passages: the rules too where theirs (`found`) share some.
+pub(crate) fn confirmed(mut own: Vec<Claim>, found: &[Claim]) -> Vec<Claim> {
+    for claim in own.iter_mut().filter(|c| !c.evidence.is_empty()) {
+        let both = found.iter().any(|f| shares(claim, f));
+        claim.found_by = Some(if both { FoundBy::Both } else { FoundBy::Model });
+    }
+    own
+}
+
+/// Whether two lines point at passages that share text.
+pub(crate) fn shares(a: &Claim, b: &Claim) -> bool {
+    a.evidence.iter().any(|x| b.evidence.iter().any(|y| x.span.overlaps(y.span)))
 }
 
 /// The objects of `list`, each with a quote and its text under `key`; the same passage or the same words only once.
@@ -94,7 +151,7 @@ fn outside(mut claim: Claim, section: &Section) -> Claim {
 }
 
 /// Sections to summarise, in order, and how many there are in all: those of the highest level that has at least two.
-fn sections(document: &DocText, part: Span) -> (Vec<&Section>, usize) {
+pub(super) fn sections(document: &DocText, part: Span) -> (Vec<&Section>, usize) {
     let long = |s: &&Section| part.contains(s.heading.start()) && s.span.len() >= LEAST_SECTION_BYTES;
     let levels = 1..=6u8;
     let level =

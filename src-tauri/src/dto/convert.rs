@@ -87,8 +87,8 @@ impl<'t> Places<'t> {
     /// A stored result.
     pub fn run(&self, run: &StoredRun) -> WireRun {
         let title = match &run.spec {
-            TaskSpec::Summary => "Summary".to_string(),
-            TaskSpec::Minutes => "Minutes".to_string(),
+            TaskSpec::Summary { .. } => "Summary".to_string(),
+            TaskSpec::Minutes { .. } => "Minutes".to_string(),
             TaskSpec::Fields { pack, .. } => pack.name.clone(),
             TaskSpec::Question { question, .. } => question.clone(),
         };
@@ -201,8 +201,8 @@ impl WireJob {
 
 fn task_name(spec: &TaskSpec) -> &'static str {
     match spec {
-        TaskSpec::Summary => "summary",
-        TaskSpec::Minutes => "minutes",
+        TaskSpec::Summary { .. } => "summary",
+        TaskSpec::Minutes { .. } => "minutes",
         TaskSpec::Fields { .. } => "fields",
         TaskSpec::Question { .. } => "question",
     }

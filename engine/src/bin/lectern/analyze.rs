@@ -46,7 +46,7 @@ pub(crate) struct ExtractArguments {
     method: By,
 }
 
-/// Who looks for fields, or answers.
+/// Who looks for fields, answers, or writes.
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
 pub(crate) enum By {
     /// The language model and the rules, put together
@@ -65,6 +65,15 @@ impl By {
             By::Rules => Method::Rules,
         }
     }
+}
+
+#[derive(clap::Args)]
+pub(crate) struct WritingArguments {
+    #[command(flatten)]
+    task: TaskArguments,
+    /// Who writes
+    #[arg(long, value_enum, default_value_t = By::Both)]
+    method: By,
 }
 
 #[derive(clap::Args)]
@@ -110,17 +119,17 @@ pub(crate) struct ExportArguments {
 pub(crate) async fn summarize(
     workspace: &Workspace,
     common: &Common,
-    arguments: TaskArguments,
+    arguments: WritingArguments,
 ) -> anyhow::Result<Outcome> {
-    task(workspace, common, &arguments, TaskSpec::Summary).await
+    task(workspace, common, &arguments.task, TaskSpec::Summary { method: arguments.method.method() }).await
 }
 
 pub(crate) async fn minutes(
     workspace: &Workspace,
     common: &Common,
-    arguments: TaskArguments,
+    arguments: WritingArguments,
 ) -> anyhow::Result<Outcome> {
-    task(workspace, common, &arguments, TaskSpec::Minutes).await
+    task(workspace, common, &arguments.task, TaskSpec::Minutes { method: arguments.method.method() }).await
 }
 
 pub(crate) async fn ask(workspace: &Workspace, common: &Common, arguments: AskArguments) -> anyhow::Result<Outcome> {

@@ -46,7 +46,7 @@ pub(crate) struct EvalArguments {
     /// Most documents
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
-    /// Who looks for the fields of contracts, or answers questions
+    /// Who looks for the fields of contracts, answers questions, or writes
     #[arg(long, value_enum, default_value_t = By::Both)]
     method: By,
     /// Where the text of contracts comes from
@@ -124,10 +124,11 @@ async fn writing(
     arguments: EvalArguments,
     what: Writing,
 ) -> anyhow::Result<Outcome> {
-    let about = about(if what == Writing::Minutes { "minutes" } else { "summary" }, "model", "text");
+    let method = arguments.method.method();
+    let about = about(if what == Writing::Minutes { "minutes" } else { "summary" }, &word(&method)?, "text");
     let mut sink = progress::sink(common, "eval");
     let choice = arguments.choice();
-    let report = written::written(workspace, inbox, what, &arguments.data, choice, about, &mut *sink).await;
+    let report = written::written(workspace, inbox, (what, method), &arguments.data, choice, about, &mut *sink).await;
     drop(sink);
     show_written(common, arguments.out.as_deref(), &report?)
 }

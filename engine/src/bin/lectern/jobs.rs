@@ -51,8 +51,8 @@ fn what(job: &Job) -> String {
         JobSpec::Import { path } => format!("import {}", path.display()),
         JobSpec::Task { document, spec, .. } => {
             let task = match spec {
-                TaskSpec::Summary => "summary".to_owned(),
-                TaskSpec::Minutes => "minutes".to_owned(),
+                TaskSpec::Summary { .. } => "summary".to_owned(),
+                TaskSpec::Minutes { .. } => "minutes".to_owned(),
                 TaskSpec::Fields { pack, .. } => format!("fields {}", pack.id),
                 TaskSpec::Question { .. } => "question".to_owned(),
             };
