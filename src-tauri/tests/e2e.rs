@@ -181,6 +181,7 @@ async fn a_contract_is_imported_its_fields_found_and_a_citation_shown_on_its_pag
     cite(&window).await;
     ask_by_rules(&window).await;
     extract_by_rules(&window).await;
+    write_by_rules(&window).await;
     window.0.quit().await.expect("the window closes");
 }
 
@@ -303,6 +304,30 @@ async fn ask_by_rules(window: &Window) {
     window.until("the day is given", answered, MOMENT).await;
     window.theme("light").await;
     window.picture("15-question.png").await;
+}
+
+/// What sums a contract up and what a meeting decided come without a model, in a moment.
+async fn write_by_rules(window: &Window) {
+    window.click("[data-testid=tab-summary]").await;
+    window.click("[data-testid=run]").await;
+    let summed_up = "return [...document.querySelectorAll('[data-testid=claim][data-status=verified]')].some((c) => c.textContent.includes('Master Services Agreement between'))";
+    window.until("the contract is summed up", summed_up, MOMENT).await;
+    window.picture("16-summary-by-rules.png").await;
+    window.click("[data-back]").await;
+    window.drop_files(&[sample("weekly-meeting.vtt")]).await;
+    window.click("[data-testid=document-row][data-name='weekly-meeting.vtt'][data-status=ready] button").await;
+    let rules = "const select = document.querySelector('[data-testid=method]'); select.value = 'rules';
+        select.dispatchEvent(new Event('change', { bubbles: true }))";
+    window.find("[data-testid=method]").await;
+    window.run(rules, vec![]).await;
+    window.click("[data-testid=run]").await;
+    let task = "return [...document.querySelectorAll('[data-testid=claim][data-status=verified]')].some((c) =>
+        c.textContent.includes('Owner: Rahul Menon') && c.textContent.includes('Due: the fifteenth of October'))";
+    window.until("a task has its owner and its day", task, MOMENT).await;
+    let last =
+        "const lines = document.querySelectorAll('[data-testid=claim]'); lines[lines.length - 1].scrollIntoView()";
+    window.run(last, vec![]).await;
+    window.picture("17-minutes-by-rules.png").await;
 }
 
 /// With a model of random weights that holds 4,096 tokens: what it writes is nonsense, but all around it is real.

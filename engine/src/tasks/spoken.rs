@@ -212,7 +212,6 @@ fn assigned(grounds: &Grounds<'_>, mut claim: Claim) -> Claim {
     let first_person = ["I'll", "I’ll", "I will", "I can", "I am going to", "I'm going to"];
     if let Some(speaker) = beside.speakers.first().filter(|_| first_person.iter().any(|words| says(&text, words))) {
         claim.owner = Some((*speaker).to_owned());
-        claim.checks.push(format!("Said by {speaker} in the first person."));
     } else {
         claim.owner = called(&text, &beside.everyone).or_else(|| charged(&text));
     }
