@@ -7,6 +7,9 @@ use serde::Deserialize;
 pub struct Meeting {
     /// A stable identifier; its beginning tells the kind of meeting.
     pub id: String,
+    /// Questions about all of it.
+    #[serde(default)]
+    pub general_query_list: Vec<General>,
     /// Questions about parts of it.
     pub specific_query_list: Vec<Query>,
     /// What was said, in order.
@@ -24,6 +27,15 @@ pub struct Query {
     pub relevant_text_span: Vec<Vec<String>>,
 }
 
+/// A question about a whole meeting with a person's answer.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct General {
+    /// The question.
+    pub query: String,
+    /// The answer.
+    pub answer: String,
+}
+
 /// What one person said before the next began.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct Turn {
@@ -34,6 +46,12 @@ pub struct Turn {
 }
 
 impl Meeting {
+    /// What a person says who is asked to sum the whole meeting up.
+    pub fn summary(&self) -> Option<&str> {
+        let asks = |q: &&General| q.query.to_lowercase().starts_with("summarize the whole meeting");
+        self.general_query_list.iter().find(asks).map(|q| q.answer.as_str())
+    }
+
     /// The turns, each as a line `Speaker: words`.
     pub fn lines(&self) -> Vec<String> {
         self.meeting_transcripts.iter().map(|t| format!("{}: {}", t.speaker, spoken(&t.content))).collect()

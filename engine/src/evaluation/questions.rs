@@ -249,6 +249,7 @@ mod tests {
     fn a_meeting_is_asked_its_own_questions_and_those_of_another_kind() {
         let meeting = |id: &str, query: &str| Meeting {
             id: id.to_owned(),
+            general_query_list: Vec::new(),
             specific_query_list: vec![Query {
                 query: format!("{query} ?"),
                 answer: "Yes .".to_owned(),

@@ -2,6 +2,7 @@
 //! summaries against the author's own abstract. Lines are measured as a person gets them, after grounding.
 
 use super::labels::{self, DataError};
+use super::meetings;
 use super::metrics::{mean, share};
 use super::report::{About, Failure};
 use super::rouge::{rouge, words};
@@ -32,7 +33,7 @@ const SMALL_WORDS: [&str; 34] = [
 pub enum Writing {
     /// Minutes of meetings: `ethereum-decisions.jsonl.xz`.
     Minutes,
-    /// Summaries of reports: the held-out ones of `pep-rfc-abstracts.jsonl.xz`.
+    /// Summaries: of the held-out reports of `pep-rfc-abstracts.jsonl.xz`, or of the meetings of `qmsum-val.jsonl.xz`.
     Summary,
 }
 
@@ -185,36 +186,49 @@ pub async fn written(
 }
 
 fn labelled(what: Writing, data: &Path) -> Result<Vec<Labelled>, DataError> {
-    Ok(match what {
-        Writing::Minutes => labels::records::<Meeting>(
-            data,
-            &["ethereum-decisions.jsonl.xz", "ethereum-decisions.jsonl"],
-        )?
-        .into_iter()
-        // The source marks rows whose labels it doubts.
-        .filter(|m| m.caution.is_empty())
-        .map(|m| Labelled {
-            id: m.id,
-            text: m.discussion,
-            ending: "md",
-            gold: Gold::Meeting { decisions: lines(m.decisions), actions: lines(m.actions) },
-        })
-        .filter(
-            |l| !matches!(&l.gold, Gold::Meeting { decisions, actions } if decisions.is_empty() && actions.is_empty()),
-        )
-        .collect(),
-        Writing::Summary => {
-            labels::records::<Report>(data, &["pep-rfc-abstracts.jsonl.xz", "pep-rfc-abstracts.jsonl"])?
-                .into_iter()
-                .filter(held_out)
-                .map(|r| {
-                    // Rust's proposals are Markdown, Python's are not.
-                    let ending = if r.id.starts_with("rfc") { "md" } else { "txt" };
-                    Labelled { id: r.id, text: r.text, ending, gold: Gold::Abstract(r.summary) }
-                })
-                .collect()
-        }
-    })
+    match what {
+        Writing::Minutes => calls(data),
+        Writing::Summary => match reports(data) {
+            Err(DataError::Missing { .. }) => meetings(data),
+            found => found,
+        },
+    }
+}
+
+/// Calls with the decisions and actions that a note taker wrote down.
+fn calls(data: &Path) -> Result<Vec<Labelled>, DataError> {
+    let calls: Vec<Meeting> = labels::records(data, &["ethereum-decisions.jsonl.xz", "ethereum-decisions.jsonl"])?;
+    // The source marks rows whose labels it doubts.
+    let sure = calls.into_iter().filter(|m| m.caution.is_empty());
+    let labelled = sure.map(|m| Labelled {
+        id: m.id,
+        text: m.discussion,
+        ending: "md",
+        gold: Gold::Meeting { decisions: lines(m.decisions), actions: lines(m.actions) },
+    });
+    let said = |l: &Labelled| !matches!(&l.gold, Gold::Meeting { decisions, actions } if decisions.is_empty() && actions.is_empty());
+    Ok(labelled.filter(said).collect())
+}
+
+/// Reports with their authors' abstracts.
+fn reports(data: &Path) -> Result<Vec<Labelled>, DataError> {
+    let reports: Vec<Report> = labels::records(data, &["pep-rfc-abstracts.jsonl.xz", "pep-rfc-abstracts.jsonl"])?;
+    let labelled = |r: Report| {
+        // Rust's proposals are Markdown, Python's are not.
+        let ending = if r.id.starts_with("rfc") { "md" } else { "txt" };
+        Labelled { id: r.id, text: r.text, ending, gold: Gold::Abstract(r.summary) }
+    };
+    Ok(reports.into_iter().filter(held_out).map(labelled).collect())
+}
+
+/// Meetings with what a person said who was asked to sum them up.
+fn meetings(data: &Path) -> Result<Vec<Labelled>, DataError> {
+    let meetings: Vec<meetings::Meeting> = labels::records(data, &["qmsum-val.jsonl.xz", "qmsum-val.jsonl"])?;
+    let labelled = |m: &meetings::Meeting| {
+        let gold = Gold::Abstract(m.summary()?.to_owned());
+        Some(Labelled { id: m.id.clone(), text: m.lines().join("\n"), ending: "txt", gold })
+    };
+    Ok(meetings.iter().filter_map(labelled).collect())
 }
 
 /// Labelled lines that say something: a bare reference to another call does not.
@@ -341,8 +355,8 @@ fn convention(what: Writing) -> &'static str {
         }
         Writing::Summary => {
             "The one-line statement and the key points, those with a located passage, against the author's abstract, which \
-             is cut out of the text. ROUGE is F1 over words in lower case. Only reports that training holds out. Means \
-             over reports."
+             is cut out of the text, or a person's summary of the meeting. ROUGE is F1 over words in lower case. Only \
+             documents that training holds out. Means over documents."
         }
     }
 }

@@ -5,7 +5,7 @@ use super::evidence::{Grounds, one_line, says};
 use super::minutes::{Neighbourhood, speakers};
 use super::salient::{Chooser, cited, line};
 use super::sought::Seeker;
-use super::summary::sections;
+use super::summary::{sections, shares};
 use super::{Claim, ClaimKind, FieldSpec, FieldType, TaskError};
 use crate::index::nearest;
 use crate::rules::salience::said;
@@ -20,9 +20,8 @@ const TOPICS: usize = 8;
 const PEOPLE: usize = 40;
 /// A line of a list of people has no more words than this.
 const NAME_WORDS: usize = 8;
-/// In the summary of a meeting: fewest key points, most of them, most people named.
-const LEAST_POINTS: usize = 3;
-const POINTS: usize = 10;
+/// In the summary of a meeting: most decisions and most tasks among the key points, most people named.
+const POINTS: usize = 3;
 const NAMED: usize = 6;
 /// Sentences with fewer words, or fewer that carry meaning, decide nothing.
 const LEAST_WORDS: (usize, usize) = (5, 3);
@@ -44,36 +43,36 @@ pub(crate) fn minutes(grounds: &Grounds<'_>, seeker: &Seeker<'_>) -> Result<Vec<
         claims = listed(grounds);
     }
     claims.extend(topics(grounds, whole)?);
-    claims.extend(decisions(grounds, seeker));
-    claims.extend(tasks(grounds, seeker));
+    claims.extend(decisions(grounds, seeker, usize::MAX));
+    claims.extend(tasks(grounds, seeker, usize::MAX));
     Ok(claims)
 }
 
-/// The one line and the key points of a meeting: who spoke, what was decided, who does what; nothing where no one speaks or
-/// too little is decided.
+/// The one line of a meeting and its first key points: who spoke, what was decided and who does what; nothing where no one
+/// speaks.
 pub(crate) fn lines(grounds: &Grounds<'_>, seeker: &Seeker<'_>) -> Vec<Claim> {
     let people = speakers(grounds, Span::new(0, grounds.document.text.len()));
-    let mut points = decisions(grounds, seeker);
-    points.extend(tasks(grounds, seeker));
-    if people.is_empty() || points.len() < LEAST_POINTS {
-        return Vec::new();
-    }
     let names: Vec<&str> = people.iter().take(NAMED).map(|c| c.text.as_str()).collect();
     let others = people.len() - names.len();
     let more = if others > 0 { format!(" and {others} more") } else { String::new() };
     let text = format!("Conversation of {}{more}", names.join(", "));
     let passages: Vec<Span> = people.iter().take(NAMED).filter_map(|c| c.evidence.first()).map(|e| e.span).collect();
-    let headline = cited(grounds, ClaimKind::Headline, "", text, &passages);
-    let points = points.into_iter().take(POINTS).map(|claim| Claim { kind: ClaimKind::KeyPoint, ..claim });
-    headline.into_iter().chain(points).collect()
+    let Some(headline) = cited(grounds, ClaimKind::Headline, "", text, &passages) else { return Vec::new() };
+    let mut claims = vec![headline];
+    for claim in decisions(grounds, seeker, POINTS).into_iter().chain(tasks(grounds, seeker, POINTS)) {
+        if !claims.iter().any(|known| shares(known, &claim)) {
+            claims.push(Claim { kind: ClaimKind::KeyPoint, ..claim });
+        }
+    }
+    claims
 }
 
-fn decisions(grounds: &Grounds<'_>, seeker: &Seeker<'_>) -> Vec<Claim> {
-    sounding_like(grounds, seeker, DECISIONS, ClaimKind::Decision)
+fn decisions(grounds: &Grounds<'_>, seeker: &Seeker<'_>, most: usize) -> Vec<Claim> {
+    sounding_like(grounds, seeker, DECISIONS, ClaimKind::Decision, most)
 }
 
-fn tasks(grounds: &Grounds<'_>, seeker: &Seeker<'_>) -> Vec<Claim> {
-    let tasks = sounding_like(grounds, seeker, ACTIONS, ClaimKind::Action).into_iter();
+fn tasks(grounds: &Grounds<'_>, seeker: &Seeker<'_>, most: usize) -> Vec<Claim> {
+    let tasks = sounding_like(grounds, seeker, ACTIONS, ClaimKind::Action, most).into_iter();
     tasks.map(|claim| assigned(grounds, claim)).collect()
 }
 
@@ -144,8 +143,8 @@ fn named(grounds: &Grounds<'_>, segment: &Segment) -> String {
     segment.stems.iter().filter_map(most_often).collect::<Vec<_>>().join(", ")
 }
 
-/// The sentences that sound like a decision or a task, in the order of the text.
-fn sounding_like(grounds: &Grounds<'_>, seeker: &Seeker<'_>, name: &str, kind: ClaimKind) -> Vec<Claim> {
+/// The sentences that sound most like a decision or a task, at most `most`, in the order of the text.
+fn sounding_like(grounds: &Grounds<'_>, seeker: &Seeker<'_>, name: &str, kind: ClaimKind, most: usize) -> Vec<Claim> {
     let field = FieldSpec {
         name: name.to_owned(),
         kind: FieldType::Clause,
@@ -166,7 +165,7 @@ fn sounding_like(grounds: &Grounds<'_>, seeker: &Seeker<'_>, name: &str, kind: C
             found.push(span);
         }
     }
-    found.truncate(category.most);
+    found.truncate(category.most.min(most));
     found.sort_unstable_by_key(|span| span.start());
     found.into_iter().filter_map(|span| line(grounds, kind, "", span)).collect()
 }

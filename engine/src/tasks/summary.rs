@@ -14,6 +14,8 @@ const SECTIONS: usize = 12;
 const LEAST_SECTION_BYTES: usize = 200;
 /// A document says what it is in its first sentences: so many, or that part of all.
 const OPENING: (usize, usize) = (20, 10);
+/// Most sentences of a meeting beside what was decided and who does what.
+const MEETING_POINTS: usize = 4;
 /// Most key points that the rules take out of a document.
 const KEY_POINTS: usize = 7;
 
@@ -66,18 +68,24 @@ fn left_out(taken: usize, all: usize) -> Option<String> {
 pub(crate) fn by_rules(grounds: &Grounds<'_>, seeker: &Seeker<'_>) -> Result<Summary, TaskError> {
     let whole = Span::new(0, grounds.document.text.len());
     let mut chooser = Chooser::new(grounds)?;
-    let mut claims = contract::lines(grounds, seeker);
-    if claims.is_empty() {
-        claims = spoken::lines(grounds, seeker);
-    }
+    let contract = contract::lines(grounds, seeker);
+    let meeting = if contract.is_empty() { spoken::lines(grounds, seeker) } else { Vec::new() };
+    let most = match (contract.is_empty(), meeting.is_empty()) {
+        (false, _) => 0,
+        (true, false) => MEETING_POINTS,
+        (true, true) => KEY_POINTS,
+    };
+    let mut claims = [contract, meeting].concat();
+    chooser.leave_out(&claims);
     if claims.is_empty() {
         let title = grounds.document.title.as_deref().map(one_line).unwrap_or_default();
         let best = chooser.best(opening(grounds), 1);
         claims.extend(best.into_iter().filter_map(|span| chooser.line(ClaimKind::Headline, &title, span)));
-        let best = chooser.best(whole, KEY_POINTS);
-        claims.extend(best.into_iter().filter_map(|span| chooser.line(ClaimKind::KeyPoint, "", span)));
-    } else {
-        chooser.leave_out(&claims);
+    }
+    let best = chooser.best(whole, most);
+    claims.extend(best.into_iter().filter_map(|span| chooser.line(ClaimKind::KeyPoint, "", span)));
+    if most == MEETING_POINTS {
+        claims.sort_by_key(|c| (c.kind != ClaimKind::Headline, c.evidence.first().map(|e| e.span.start())));
     }
     let (sections, all) = sections(grounds.document, whole);
     for section in &sections {

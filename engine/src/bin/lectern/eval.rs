@@ -19,7 +19,7 @@ enum Data {
     Cuad,
     /// Minutes of meetings against a note taker's decisions and actions: ethereum-decisions.jsonl.xz
     Minutes,
-    /// Summaries of reports against the authors' abstracts: pep-rfc-abstracts.jsonl.xz
+    /// Summaries of reports against the authors' abstracts, pep-rfc-abstracts.jsonl.xz; or of meetings against a person's, qmsum-val.jsonl.xz
     Summary,
     /// Questions, answered with a labelled passage or with "not in the document": val.jsonl.xz with categories.csv, or
     /// qmsum-val.jsonl.xz
