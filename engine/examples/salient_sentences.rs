@@ -28,7 +28,7 @@ fn main() -> anyhow::Result<()> {
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     for report in labels::read::<Report>(&folder.join("reports/pep-rfc-abstracts.jsonl.xz"))? {
         if !written::held_out(&report) {
-            let format = if report.id.starts_with("rfc") { Format::Markdown } else { Format::Text };
+            let format = if report.is_markdown() { Format::Markdown } else { Format::Text };
             print(&mut out, &report.id, format, &report.text, &report.summary, "")?;
         }
     }

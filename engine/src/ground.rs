@@ -92,6 +92,12 @@ impl Pick {
     }
 }
 
+/// Where `words` stand in `text` as whole words.
+pub(crate) fn standing<'t>(text: &'t str, words: &'t str) -> impl Iterator<Item = Span> + 't {
+    let spans = text.match_indices(words).map(|(i, m)| Span::new(i, i + m.len()));
+    spans.filter(move |span| stands_on_words(text, *span))
+}
+
 /// Whether `span` neither begins nor ends inside a word of `text`.
 pub(crate) fn stands_on_words(text: &str, span: Span) -> bool {
     let word = |c: Option<char>| c.is_some_and(char::is_alphanumeric);

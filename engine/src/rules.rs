@@ -70,10 +70,14 @@ impl<'a> Ruled<'a> {
         let own: Vec<Vec<String>> = texts.iter().map(|t| features::words(t)).collect();
         let inside: Vec<Vec<(Piece, Span)>> = texts.iter().map(|t| pieces::pieces(t)).collect();
         let mut held = Held::default();
-        // How a sentence begins is how its speaker began it.
-        let said: Vec<&str> = sentences.iter().map(|s| salience::said(document, *s).1).collect();
-        let said_words: Vec<Vec<String>> = said.iter().map(|t| features::words(t)).collect();
-        features::of_sentences(&said, &said_words).into_iter().for_each(|f| held.push(f));
+        let looked = if document.cues.is_empty() {
+            features::of_sentences(&texts, &own)
+        } else {
+            // How a sentence begins is how its speaker began it.
+            let said: Vec<&str> = sentences.iter().map(|s| salience::said(document, *s).1).collect();
+            features::of_sentences(&said, &said.iter().map(|t| features::words(t)).collect::<Vec<_>>())
+        };
+        looked.into_iter().for_each(|f| held.push(f));
         let places = sentences.iter().zip(&inside).enumerate();
         let places = places.flat_map(|(i, (s, all))| all.iter().map(move |(p, at)| (*p, at.shifted(s.start()), i)));
         let mut kinds: HashMap<Piece, Pieces> = HashMap::new();

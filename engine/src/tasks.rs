@@ -230,10 +230,7 @@ pub fn run(
     let writes = matches!(spec, TaskSpec::Summary { .. } | TaskSpec::Minutes { .. });
     if writes && card.interim && spec.method() == Method::Both {
         let mut result = run_rules(document, spec, search, sink)?;
-        result
-            .coverage
-            .statement
-            .push_str(&format!(" {} is only for trying the program and was not asked.", card.name));
+        result.coverage.add(&format!("{} is only for trying the program and was not asked.", card.name));
         return Ok(result);
     }
     let plan = reading::plan(generator, document, options.too_long)?;
@@ -249,7 +246,7 @@ pub fn run(
             TaskSpec::Summary { .. } => {
                 let summary = summary::run(&mut asking, &grounds, part.span)?;
                 if let Some(left_out) = summary.left_out {
-                    coverage.statement = format!("{} {left_out}", coverage.statement);
+                    coverage.add(&left_out);
                 }
                 summary.claims
             }

@@ -173,6 +173,12 @@ impl DocText {
         self.cues.get(i).filter(|c| c.span.start() <= offset)
     }
 
+    /// The block that holds all of `span`.
+    pub fn block_of(&self, span: Span) -> Option<&Block> {
+        let i = self.blocks.partition_point(|b| b.span.end() <= span.start());
+        self.blocks.get(i).filter(|b| b.span.covers(span))
+    }
+
     /// The innermost section that holds `offset`.
     pub fn section_at(&self, offset: usize) -> Option<&Section> {
         self.sections.iter().rev().find(|s| s.span.start() <= offset && offset < s.span.end())

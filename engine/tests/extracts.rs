@@ -1,5 +1,8 @@
 //! Summaries and minutes without a model: lines taken out of the document by rules, and what a model adds to them.
 
+mod common;
+
+use common::SUPPLY_AGREEMENT as CONTRACT;
 use lectern_engine::generate::scripted::Scripted;
 use lectern_engine::ground::PlainScan;
 use lectern_engine::import::raw::Format;
@@ -16,13 +19,6 @@ use std::path::PathBuf;
 
 const SUMMARY: TaskSpec = TaskSpec::Summary { method: Method::Rules };
 const MINUTES: TaskSpec = TaskSpec::Minutes { method: Method::Rules };
-
-const CONTRACT: &str = "SUPPLY AGREEMENT\n\nThis Supply Agreement is entered into as of March 3, 2021 by and between Orion \
-    Metals, Inc., a Delaware corporation (\"Supplier\"), and Baltic Works Ltd. (\"Buyer\").\n\nThe Buyer pays within thirty \
-    days.\n\nGoverning Law. This Agreement shall be governed by and construed in accordance with the laws of the State of \
-    New York, without regard to its conflict of laws principles.\n\nAssignment. Neither party may assign this Agreement \
-    without the prior written consent of the other party.\n\nDuring the term the Buyer shall maintain commercial general \
-    liability insurance with limits of not less than $1,000,000 per occurrence.\n";
 
 const REPORT: &str = "# Harbour noise\n\n## Summary\n\nThis report describes how the harbour measures noise and proposes \
     quieter cranes for the harbour.\n\n## Measurements\n\n| crane | noise |\n|---|---|\n| north | 71 |\n\nThe harbour measures \

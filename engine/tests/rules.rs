@@ -1,18 +1,14 @@
 //! The rules-and-search baseline: its tables, its scores, and results that stand by the same laws as a model's.
 
+mod common;
+
+use common::SUPPLY_AGREEMENT as CONTRACT;
 use lectern_engine::ground::PlainScan;
 use lectern_engine::progress::{Event, Silent};
 use lectern_engine::rules::{Piece, Ruled, Table};
 use lectern_engine::tasks::{self, FieldSpec, FoundBy, Method, Pack, RunResult, Status, TaskError, TaskSpec};
 use lectern_engine::text::{DocText, Extractor};
 use std::ops::ControlFlow;
-
-const CONTRACT: &str = "SUPPLY AGREEMENT\n\nThis Supply Agreement is entered into as of March 3, 2021 by and between Orion \
-    Metals, Inc., a Delaware corporation (\"Supplier\"), and Baltic Works Ltd. (\"Buyer\").\n\nThe Buyer pays within thirty \
-    days.\n\nGoverning Law. This Agreement shall be governed by and construed in accordance with the laws of the State of \
-    New York, without regard to its conflict of laws principles.\n\nAssignment. Neither party may assign this Agreement \
-    without the prior written consent of the other party.\n\nDuring the term the Buyer shall maintain commercial general \
-    liability insurance with limits of not less than $1,000,000 per occurrence.\n";
 
 fn doc(text: &str) -> DocText {
     DocText {

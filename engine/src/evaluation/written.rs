@@ -124,7 +124,7 @@ enum Gold {
 }
 
 #[derive(Deserialize)]
-struct Meeting {
+struct Call {
     id: String,
     discussion: String,
     decisions: Vec<String>,
@@ -141,6 +141,13 @@ pub struct Report {
     pub text: String,
     /// The abstract.
     pub summary: String,
+}
+
+impl Report {
+    /// Whether it is written in Markdown: Rust's proposals are, Python's are not.
+    pub fn is_markdown(&self) -> bool {
+        self.id.starts_with("rfc")
+    }
 }
 
 /// Whether training leaves `report` out.
@@ -197,7 +204,7 @@ fn labelled(what: Writing, data: &Path) -> Result<Vec<Labelled>, DataError> {
 
 /// Calls with the decisions and actions that a note taker wrote down.
 fn calls(data: &Path) -> Result<Vec<Labelled>, DataError> {
-    let calls: Vec<Meeting> = labels::records(data, &["ethereum-decisions.jsonl.xz", "ethereum-decisions.jsonl"])?;
+    let calls: Vec<Call> = labels::records(data, &["ethereum-decisions.jsonl.xz", "ethereum-decisions.jsonl"])?;
     // The source marks rows whose labels it doubts.
     let sure = calls.into_iter().filter(|m| m.caution.is_empty());
     let labelled = sure.map(|m| Labelled {
@@ -214,8 +221,7 @@ fn calls(data: &Path) -> Result<Vec<Labelled>, DataError> {
 fn reports(data: &Path) -> Result<Vec<Labelled>, DataError> {
     let reports: Vec<Report> = labels::records(data, &["pep-rfc-abstracts.jsonl.xz", "pep-rfc-abstracts.jsonl"])?;
     let labelled = |r: Report| {
-        // Rust's proposals are Markdown, Python's are not.
-        let ending = if r.id.starts_with("rfc") { "md" } else { "txt" };
+        let ending = if r.is_markdown() { "md" } else { "txt" };
         Labelled { id: r.id, text: r.text, ending, gold: Gold::Abstract(r.summary) }
     };
     Ok(reports.into_iter().filter(held_out).map(labelled).collect())

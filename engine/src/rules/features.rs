@@ -15,7 +15,7 @@ const HEADING_WORDS: usize = 8;
 /// Marks around a legal form.
 const AROUND_FORMS: [char; 8] = [',', ';', ':', '(', ')', '"', '“', '”'];
 /// For how many sentences a heading is in force.
-const HEADING_REACH: usize = 12;
+pub(super) const HEADING_REACH: usize = 12;
 
 /// What one sentence or piece holds.
 pub(super) type Features = HashSet<String>;

@@ -4,12 +4,13 @@
 //! The weights are learned by `engine/model/training/salience.py` from features that `examples/salient_sentences.rs`
 //! prints, so this file is their only definition. The score only ranks the sentences of one document.
 
-use super::features::{is_heading, words};
+use super::features::{HEADING_REACH, is_heading, words};
 use super::table::RulesError;
 use crate::index::nearest;
 use crate::text::{BlockKind, DocText, Span};
 use serde::Deserialize;
 use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
 
 pub(super) const LEARNED: &str = include_str!("salience.json");
 
@@ -49,32 +50,14 @@ const MOST_FIGURES: f64 = 0.15;
 const LEAST_SMALL: f64 = 0.4;
 /// What a sentence ends with, where it is a whole one.
 const ENDS: [char; 8] = ['.', '!', '?', '…', '”', '"', '’', ')'];
-/// For how many sentences a line that looks like a heading is in force.
-const HEADING_REACH: usize = 12;
 /// Headings under which a document says itself what it comes to, and what standing there adds to a score, in standard
 /// deviations of the scores of the document. By hand: the learned documents have these sections cut out.
 const SUMMING: [&str; 7] = ["abstract", "summary", "overview", "conclusion", "conclusions", "purpose", "highlights"];
 const SUMMING_BONUS: f64 = 1.0;
 
-/// Words that fill speech.
-pub(crate) const FILLERS: [&str; 16] = [
-    "um",
-    "uh",
-    "yeah",
-    "okay",
-    "ok",
-    "mm",
-    "hmm",
-    "er",
-    "erm",
-    "ah",
-    "oh",
-    "like",
-    "mean",
-    "know",
-    "basically",
-    "well",
-];
+/// Sounds and words that fill speech.
+pub(crate) const SOUNDS: [&str; 8] = ["um", "uh", "mm", "hmm", "er", "erm", "ah", "oh"];
+pub(crate) const FILLERS: [&str; 8] = ["yeah", "okay", "ok", "like", "mean", "know", "basically", "well"];
 const ITSELF: [&str; 14] = [
     "agreement",
     "act",
@@ -144,9 +127,10 @@ impl Salience {
     }
 
     /// How well each of `sentences` stands for `document`; nothing for those that cannot: headings, rows, code, scraps.
-    pub fn scores(&self, document: &DocText, sentences: &[Span]) -> Vec<Option<f64>> {
+    /// `stems` are those of the sentences, as [`stems`] gives them.
+    pub fn scores(&self, document: &DocText, sentences: &[Span], stems: &[HashSet<String>]) -> Vec<Option<f64>> {
         let weights = if document.cues.is_empty() { &self.written } else { &self.spoken };
-        let looked = look(document, sentences);
+        let looked = look(document, sentences, stems);
         let of = |row: &Row| row.can_stand.then(|| row.values.iter().zip(weights).map(|(x, w)| x * w).sum::<f64>());
         let mut scores: Vec<Option<f64>> = looked.iter().map(of).collect();
         let deviation = deviation(&scores);
@@ -174,13 +158,17 @@ struct Row {
 
 /// The features of each of `sentences`, and whether it can stand for others: for learning.
 pub fn features(document: &DocText, sentences: &[Span]) -> Vec<(bool, [f64; FEATURES.len()])> {
-    look(document, sentences).into_iter().map(|row| (row.can_stand, row.values)).collect()
+    look(document, sentences, &stems(document, sentences)).into_iter().map(|row| (row.can_stand, row.values)).collect()
 }
 
-fn look(document: &DocText, sentences: &[Span]) -> Vec<Row> {
+/// The stems of the carrying words of each of `sentences`, without the speaker's name.
+pub(crate) fn stems(document: &DocText, sentences: &[Span]) -> Vec<HashSet<String>> {
+    nearest::stems_of(sentences.iter().map(|s| said(document, *s).1))
+}
+
+fn look(document: &DocText, sentences: &[Span], stems: &[HashSet<String>]) -> Vec<Row> {
     let texts: Vec<&str> = sentences.iter().map(|s| said(document, *s).1).collect();
     let own: Vec<Vec<String>> = texts.iter().map(|t| words(t)).collect();
-    let stems: Vec<HashSet<String>> = nearest::stems_of(texts.iter().copied());
     let mut holding: HashMap<&str, f64> = HashMap::new();
     stems.iter().flatten().for_each(|stem| *holding.entry(stem).or_default() += 1.0);
     let whole = holding.values().map(|n| n * n).sum::<f64>().sqrt().max(1.0);
@@ -189,11 +177,11 @@ fn look(document: &DocText, sentences: &[Span]) -> Vec<Row> {
     let (mut first, mut rows) = (0, Vec::with_capacity(sentences.len()));
     for (i, (span, text)) in sentences.iter().zip(&texts).enumerate() {
         let (Some(own), Some(stems), Some(heading)) = (own.get(i), stems.get(i), headings.get(i)) else { continue };
-        let block = block_at(document, *span);
-        if block.is_none_or(|b| sentences.get(first).is_none_or(|s| !b.1.covers(*s))) {
+        let block = document.block_of(*span);
+        if block.is_none_or(|b| sentences.get(first).is_none_or(|s| !b.span.covers(*s))) {
             first = i;
         }
-        let at = Place { index: i, count: sentences.len(), in_block: i - first, block: block.map(|b| b.0) };
+        let at = Place { index: i, count: sentences.len(), in_block: i - first, block: block.map(|b| b.kind) };
         let shared = Shared { holding: &holding, whole, title: &title, heading };
         rows.push(row(text, own, stems, &at, &shared));
     }
@@ -224,6 +212,7 @@ fn row(text: &str, own: &[String], stems: &HashSet<String>, at: &Place, shared: 
     let frequency = |stem: &String| shared.holding.get(stem.as_str()).copied().unwrap_or_default();
     let common = |other: &HashSet<String>| stems.intersection(other).count();
     let chars = text.chars().count();
+    let figures = share(text.chars().filter(char::is_ascii_digit).count(), chars);
     let signs = text.chars().filter(|c| !c.is_alphanumeric() && !c.is_whitespace() && !".,;'’\"“”-()".contains(*c));
     let itself = own.windows(2).any(|w| matches!(w, [a, b] if a == "this" && ITSELF.contains(&b.as_str())));
     let announces = own.iter().any(|w| ANNOUNCING.iter().any(|stem| w.starts_with(stem)));
@@ -247,11 +236,11 @@ fn row(text: &str, own: &[String], stems: &HashSet<String>, at: &Place, shared: 
         yes(itself),
         yes(announces),
         yes(own.first().is_some_and(|w| LEANING.contains(&w.as_str()))),
-        share(text.chars().filter(char::is_ascii_digit).count(), chars),
+        figures,
         share(signs.count(), chars),
         yes(text.ends_with(':')),
         yes(text.ends_with('?')),
-        share(count(&FILLERS), own.len()),
+        share(count(&SOUNDS) + count(&FILLERS), own.len()),
         (at.in_block as f64).ln_1p(),
         yes(count(&["i", "my", "me"]) > 0),
     ];
@@ -267,33 +256,33 @@ fn row(text: &str, own: &[String], stems: &HashSet<String>, at: &Place, shared: 
         )
     );
     let small = text.split_whitespace().filter(|w| w.starts_with(char::is_lowercase)).count();
-    let figures = text.chars().filter(char::is_ascii_digit).count();
     let whole = at.block == Some(BlockKind::Cue) || text.ends_with(ENDS);
     let can_stand = prose
         && whole
         && own.len() >= LEAST_WORDS.0
         && stems.len() >= LEAST_WORDS.1
         && share(small, own.len()) >= LEAST_SMALL
-        && share(figures, chars) <= MOST_FIGURES;
+        && figures <= MOST_FIGURES;
     Row { values, can_stand, under_summing: shared.heading.summing }
 }
 
 /// A heading in force.
 struct Heading {
-    stems: HashSet<String>,
+    stems: Rc<HashSet<String>>,
     summing: bool,
 }
 
 /// The heading each sentence stands under: that of its section, else the last line that looks like one.
 fn headings(document: &DocText, sentences: &[Span], texts: &[&str], own: &[Vec<String>]) -> Vec<Heading> {
     let (mut last, mut age) = ("", 0);
-    let mut stems: HashMap<&str, HashSet<String>> = HashMap::new();
+    let mut stems: HashMap<&str, Rc<HashSet<String>>> = HashMap::new();
     let mut found = Vec::with_capacity(sentences.len());
     for ((span, text), own) in sentences.iter().zip(texts).zip(own) {
         let section = document.section_at(span.start()).and_then(|s| document.slice(s.heading));
         let heading = section.unwrap_or(if age <= HEADING_REACH { last } else { "" });
         let summing = words(heading).iter().any(|w| SUMMING.contains(&w.as_str()));
-        found.push(Heading { stems: stems.entry(heading).or_insert_with(|| stems_of_one(heading)).clone(), summing });
+        let stems = Rc::clone(stems.entry(heading).or_insert_with(|| Rc::new(stems_of_one(heading))));
+        found.push(Heading { stems, summing });
         age += 1;
         if is_heading(text, own) {
             (last, age) = (text, 0);
@@ -304,11 +293,6 @@ fn headings(document: &DocText, sentences: &[Span], texts: &[&str], own: &[Vec<S
 
 fn stems_of_one(text: &str) -> HashSet<String> {
     nearest::stems_of([text]).pop().unwrap_or_default()
-}
-
-fn block_at(document: &DocText, span: Span) -> Option<(BlockKind, Span)> {
-    let i = document.blocks.partition_point(|b| b.span.end() <= span.start());
-    document.blocks.get(i).filter(|b| b.span.covers(span)).map(|b| (b.kind, b.span))
 }
 
 /// Where `span` of a transcript goes on after the speaker's name, and its words.

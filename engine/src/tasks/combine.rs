@@ -5,7 +5,7 @@
 //! One that only the model points at stays, unless the rules hold it for very unlikely: then the field counts as not
 //! found, and the passage is listed as what may speak against that.
 
-use super::evidence::{Grounds, one_line};
+use super::evidence::{Grounds, one_line, shares};
 use super::pack::{FieldSpec, Pack};
 use super::ruled::field_claims;
 use super::sought::Seeker;
@@ -84,9 +84,8 @@ fn of_field(grounds: &Grounds<'_>, field: &FieldSpec, own: Vec<Claim>, table: &T
 
 /// Whether both point at the same passage, or at the same value.
 fn says_the_same(a: &Claim, b: &Claim) -> bool {
-    let passages = a.evidence.iter().any(|x| b.evidence.iter().any(|y| x.span.overlaps(y.span)));
     let values = a.value.as_ref().zip(b.value.as_ref());
-    passages || values.is_some_and(|(x, y)| x.means(y))
+    shares(a, b) || values.is_some_and(|(x, y)| x.means(y))
 }
 
 /// The best score of a candidate that shares text with one of the passages.

@@ -2,7 +2,7 @@
 
 use super::prompt::PASSAGES;
 use super::{Claim, ClaimKind, Evidence, MatchKind, Search, SearchedNote, Status};
-use crate::ground::{Grounder, Located, fold::fold, scan, sentences};
+use crate::ground::{Grounder, Located, fold::fold, scan, sentences, standing};
 use crate::index::nearest::{Near, Nearest};
 use crate::text::{DocText, Span};
 use crate::values::tokens::{Kind, tokens};
@@ -177,6 +177,16 @@ impl Grounded {
     }
 }
 
+/// Whether a passage of `claim` shares text with `span`.
+pub(crate) fn touches(claim: &Claim, span: Span) -> bool {
+    claim.evidence.iter().any(|e| e.span.overlaps(span))
+}
+
+/// Whether two lines point at passages that share text.
+pub(crate) fn shares(a: &Claim, b: &Claim) -> bool {
+    b.evidence.iter().any(|e| touches(a, e.span))
+}
+
 /// Text on one line, white space collapsed, control characters dropped.
 pub(crate) fn one_line(text: &str) -> String {
     let visible: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
@@ -192,8 +202,7 @@ pub(crate) fn strings<'v>(object: &'v Value, key: &str) -> Vec<&'v str> {
 /// Whether `words` stands in `text` as whole words, case and typography folded.
 pub(crate) fn says(text: &str, words: &str) -> bool {
     let (text, words) = (fold(text), fold(words));
-    !words.is_empty()
-        && text.match_indices(&words).any(|(i, m)| crate::ground::stands_on_words(&text, Span::new(i, i + m.len())))
+    !words.is_empty() && standing(&text, &words).next().is_some()
 }
 
 /// What the program can see for itself about a line the model wrote: that it repeats itself (then it is no line to

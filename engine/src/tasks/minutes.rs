@@ -1,8 +1,8 @@
 //! Minutes: attendees, topics, decisions, action items, by a model. An owner or a due date stands there only if it was said.
 
 use super::asking::Asking;
-use super::evidence::{Grounded, Grounds, one_line, says};
-use super::summary::{confirmed, point, points, shares};
+use super::evidence::{Grounded, Grounds, one_line, says, shares};
+use super::summary::{confirmed, point, points};
 use super::{Claim, ClaimKind, MatchKind, Status, TaskError, prompt};
 use crate::text::{Cue, Span};
 use serde_json::Value;
@@ -133,15 +133,16 @@ impl<'a> Neighbourhood<'a> {
     /// Whether `name` is said here, is one who speaks here, or is a speaker of the meeting one of whose names (and of
     /// no other speaker) is said here.
     fn knows(&self, name: &str) -> bool {
-        let part_said = |part: &str| {
-            part.chars().count() > 2
-                && self.says(part)
-                && !self.everyone.iter().any(|other| !other.eq_ignore_ascii_case(name) && says(other, part))
-        };
+        let part_said = |part: &str| self.says(part) && own_part(&self.everyone, name, part);
         self.says(name)
             || self.speakers.iter().any(|s| says(s, name))
             || (self.everyone.iter().any(|s| s.eq_ignore_ascii_case(name)) && name.split_whitespace().any(part_said))
     }
+}
+
+/// Whether `part` of a name is long enough to tell a person by, and no other of `everyone` has it.
+pub(super) fn own_part(everyone: &[&str], name: &str, part: &str) -> bool {
+    part.chars().count() > 2 && !everyone.iter().any(|other| !other.eq_ignore_ascii_case(name) && says(other, part))
 }
 
 fn set_owner(claim: &mut Claim, said: &Neighbourhood<'_>, owner: &str) {

@@ -2,7 +2,7 @@
 //! and search find for it is shown to the model beside the question, and its answer is held against that.
 
 use super::asking::Asking;
-use super::evidence::{Grounded, Grounds, look_over, one_line, strings};
+use super::evidence::{Grounded, Grounds, look_over, one_line, shares, strings, touches};
 use super::sought::{Seeker, Sought};
 use super::{Claim, ClaimKind, Evidence, FoundBy, MatchKind, Method, SearchedNote, Status, TaskError, prompt};
 use crate::index::nearest::carrying;
@@ -85,8 +85,7 @@ fn combined(
     sought: &[Sought],
     read_tokens: usize,
 ) -> Vec<Claim> {
-    let same = |a: &Claim, b: &Claim| b.evidence.iter().any(|e| touches(a, e.span));
-    let confirmed = own.as_ref().zip(found.as_ref()).is_some_and(|(own, found)| same(own, found));
+    let confirmed = own.as_ref().zip(found.as_ref()).is_some_and(|(own, found)| shares(own, found));
     let (own, doubted) = match own {
         Some(claim) if question.doubted => (None, claim.evidence),
         own => (own, Vec::new()),
@@ -121,11 +120,6 @@ fn combined(
 
 fn by_confidence(a: &Claim, b: &Claim) -> Ordering {
     b.confidence.unwrap_or_default().total_cmp(&a.confidence.unwrap_or_default())
-}
-
-/// Whether a passage of `claim` shares text with `span`.
-fn touches(claim: &Claim, span: Span) -> bool {
-    claim.evidence.iter().any(|e| e.span.overlaps(span))
 }
 
 /// "Not in the document", with what may speak against it: the sought passages hold an answer more often than the sentences

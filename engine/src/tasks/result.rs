@@ -167,6 +167,13 @@ pub struct Coverage {
     pub unread_pages: Vec<u32>,
 }
 
+impl Coverage {
+    /// Says one sentence more.
+    pub(crate) fn add(&mut self, sentence: &str) {
+        self.statement = format!("{} {sentence}", self.statement);
+    }
+}
+
 /// How a result came about.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Provenance {

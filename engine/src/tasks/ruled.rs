@@ -9,7 +9,7 @@ use super::{Claim, ClaimKind, Coverage, FoundBy, MatchKind, Provenance, RunResul
 use super::{question, spoken, summary};
 use crate::progress::{Event, Sink};
 use crate::reading::unread_pages;
-use crate::rules::{Candidate, Ruled, Table};
+use crate::rules::{Candidate, Table};
 use crate::text::{DocText, Span};
 use std::time::Instant;
 
@@ -23,21 +23,17 @@ pub(super) fn run(
     search: &dyn Search,
     sink: &mut dyn Sink,
 ) -> Result<RunResult, TaskError> {
-    let begun = Instant::now();
-    let table = Table::built_in()?;
     let message = format!("Looking for {} fields by rules", pack.fields.len());
-    event(sink, Event::Stage { stage: "fields".to_owned(), message })?;
-    let grounds = Grounds::new(document, search);
-    let ruled = Ruled::new(document);
-    let total = pack.fields.len() as u64;
-    let mut claims = Vec::new();
-    for (done, field) in (1..).zip(&pack.fields) {
-        claims.extend(field_claims(&grounds, field, &table, &ruled.found(&table, field)));
-        event(sink, Event::Progress { done, total: Some(total), unit: "fields".to_owned() })?;
-    }
-    ending::count(&grounds, pack, &mut claims);
-    let provenance = provenance(table.digest(), begun);
-    Ok(RunResult { claims, coverage: coverage(document), provenance })
+    looked_for(document, search, sink, ("fields", &message), |grounds, seeker, sink| {
+        let (table, total) = (seeker.table(), pack.fields.len() as u64);
+        let mut claims = Vec::new();
+        for (done, field) in (1..).zip(&pack.fields) {
+            claims.extend(field_claims(grounds, field, table, &seeker.ruled().found(table, field)));
+            event(sink, Event::Progress { done, total: Some(total), unit: "fields".to_owned() })?;
+        }
+        ending::count(grounds, pack, &mut claims);
+        Ok(claims)
+    })
 }
 
 /// Looks for the passages that answer `question`.
@@ -47,36 +43,44 @@ pub(super) fn answer(
     search: &dyn Search,
     sink: &mut dyn Sink,
 ) -> Result<RunResult, TaskError> {
-    let begun = Instant::now();
-    event(sink, Event::Stage { stage: "question".to_owned(), message: "Looking for passages".to_owned() })?;
-    let grounds = Grounds::new(document, search);
-    let seeker = Seeker::new(&grounds)?;
-    let claims = question::by_rules(&grounds, &seeker, question);
-    let provenance = provenance(seeker.table().digest(), begun);
-    Ok(RunResult { claims, coverage: coverage(document), provenance })
+    looked_for(document, search, sink, ("question", "Looking for passages"), |grounds, seeker, _| {
+        Ok(question::by_rules(grounds, seeker, question))
+    })
 }
 
 /// The summary of a document.
 pub(super) fn summary(document: &DocText, search: &dyn Search, sink: &mut dyn Sink) -> Result<RunResult, TaskError> {
-    let begun = Instant::now();
-    event(sink, Event::Stage { stage: "summary".to_owned(), message: "Looking for what sums it up".to_owned() })?;
-    let grounds = Grounds::new(document, search);
-    let seeker = Seeker::new(&grounds)?;
-    let summary = summary::by_rules(&grounds, &seeker)?;
-    let mut coverage = coverage(document);
-    if let Some(left_out) = summary.left_out {
-        coverage.statement = format!("{} {left_out}", coverage.statement);
-    }
-    Ok(RunResult { claims: summary.claims, coverage, provenance: provenance(seeker.table().digest(), begun) })
+    let mut left_out = None;
+    let found = looked_for(document, search, sink, ("summary", "Looking for what sums it up"), |grounds, seeker, _| {
+        let summary = summary::by_rules(grounds, seeker)?;
+        left_out = summary.left_out;
+        Ok(summary.claims)
+    });
+    let mut result = found?;
+    left_out.iter().for_each(|sentence| result.coverage.add(sentence));
+    Ok(result)
 }
 
 /// The minutes of a meeting.
 pub(super) fn minutes(document: &DocText, search: &dyn Search, sink: &mut dyn Sink) -> Result<RunResult, TaskError> {
+    looked_for(document, search, sink, ("minutes", "Looking for decisions and tasks"), |grounds, seeker, _| {
+        spoken::minutes(grounds, seeker)
+    })
+}
+
+/// What `find` gives for `document`, with what was searched and how long it took. `stage`: its name and what a person is told.
+fn looked_for(
+    document: &DocText,
+    search: &dyn Search,
+    sink: &mut dyn Sink,
+    (stage, message): (&str, &str),
+    find: impl FnOnce(&Grounds<'_>, &Seeker<'_>, &mut dyn Sink) -> Result<Vec<Claim>, TaskError>,
+) -> Result<RunResult, TaskError> {
     let begun = Instant::now();
-    event(sink, Event::Stage { stage: "minutes".to_owned(), message: "Looking for decisions and tasks".to_owned() })?;
+    event(sink, Event::Stage { stage: stage.to_owned(), message: message.to_owned() })?;
     let grounds = Grounds::new(document, search);
     let seeker = Seeker::new(&grounds)?;
-    let claims = spoken::minutes(&grounds, &seeker)?;
+    let claims = find(&grounds, &seeker, sink)?;
     Ok(RunResult { claims, coverage: coverage(document), provenance: provenance(seeker.table().digest(), begun) })
 }
 

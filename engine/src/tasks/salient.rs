@@ -1,9 +1,8 @@
 //! Sentences of a document as lines of a summary or of minutes: the ones that stand best for it, no two that say the same.
 
-use super::evidence::{Grounds, one_line};
+use super::evidence::{Grounded, Grounds, one_line, touches};
 use super::{Claim, ClaimKind, FoundBy, MatchKind, TaskError};
-use crate::index::nearest;
-use crate::rules::salience::{FILLERS, Salience, said};
+use crate::rules::salience::{FILLERS, SOUNDS, Salience, said, stems};
 use crate::text::Span;
 use std::collections::HashSet;
 
@@ -28,9 +27,8 @@ pub(crate) struct Chooser<'a> {
 
 impl<'a> Chooser<'a> {
     pub(crate) fn new(grounds: &'a Grounds<'a>) -> Result<Self, TaskError> {
-        let document = grounds.document;
-        let scores = Salience::built_in()?.scores(document, &grounds.sentences);
-        let stems = nearest::stems_of(grounds.sentences.iter().map(|s| said(document, *s).1));
+        let stems = stems(grounds.document, &grounds.sentences);
+        let scores = Salience::built_in()?.scores(grounds.document, &grounds.sentences, &stems);
         Ok(Self { grounds, scores, stems, chosen: Vec::new() })
     }
 
@@ -61,7 +59,7 @@ impl<'a> Chooser<'a> {
 
     /// Counts the sentences that `claims` point at as chosen.
     pub(crate) fn leave_out(&mut self, claims: &[Claim]) {
-        let cited = |s: &Span| claims.iter().flat_map(|c| &c.evidence).any(|e| e.span.overlaps(*s));
+        let cited = |s: &Span| claims.iter().any(|c| touches(c, *s));
         let sentences = self.grounds.sentences.iter().enumerate();
         self.chosen.extend(sentences.filter(|(_, s)| cited(s)).map(|(i, _)| i));
     }
@@ -70,11 +68,6 @@ impl<'a> Chooser<'a> {
     fn alike(&self, a: usize, b: usize) -> bool {
         let (Some(x), Some(y)) = (self.stems.get(a), self.stems.get(b)) else { return a == b };
         a == b || x.intersection(y).count() as f64 > ALIKE * x.len().min(y.len()) as f64
-    }
-
-    /// The sentence `span` as a line, without the speaker's name and without what only fills speech.
-    pub(crate) fn line(&self, kind: ClaimKind, label: &str, span: Span) -> Option<Claim> {
-        line(self.grounds, kind, label, span)
     }
 }
 
@@ -104,7 +97,7 @@ pub(crate) fn cited(
     if evidence.is_empty() || text.is_empty() {
         return None;
     }
-    let grounded = super::evidence::Grounded { evidence, unlocated: Vec::new() };
+    let grounded = Grounded { evidence, unlocated: Vec::new() };
     let mut claim = grounded.claim(kind, label, text);
     claim.found_by = Some(FoundBy::Rules);
     Some(claim)
@@ -113,8 +106,8 @@ pub(crate) fn cited(
 /// What was said without the words that only fill it: sounds anywhere, small words where they begin it.
 fn tidied(text: &str) -> String {
     let bare = |word: &str| word.trim_matches(|c: char| !c.is_alphanumeric()).to_lowercase();
-    let sound = |word: &&str| !["um", "uh", "mm", "hmm", "er", "erm", "ah", "oh"].contains(&bare(word).as_str());
-    let mut words: Vec<&str> = text.split_whitespace().filter(sound).collect();
+    let sound = |word: &&str| SOUNDS.contains(&bare(word).as_str());
+    let mut words: Vec<&str> = text.split_whitespace().filter(|word| !sound(word)).collect();
     let fills = |word: &str| OPENERS.contains(&bare(word).as_str()) || FILLERS.contains(&bare(word).as_str());
     while words.len() > 1 && words.first().is_some_and(|w| fills(w) && w.ends_with(',')) {
         words.remove(0);

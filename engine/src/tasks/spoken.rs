@@ -1,18 +1,18 @@
 //! Minutes without a model: who speaks or is listed, where the talk turns to another subject, and the sentences that sound
 //! like a decision or a task (`rules/written.json`), with the owner and the day that are said beside them.
 
-use super::evidence::{Grounds, one_line, says};
-use super::minutes::{Neighbourhood, speakers};
+use super::evidence::{Grounds, one_line, says, shares};
+use super::minutes::{Neighbourhood, own_part, speakers};
 use super::salient::{Chooser, cited, line};
 use super::sought::Seeker;
-use super::summary::{sections, shares};
+use super::summary::sections;
 use super::{Claim, ClaimKind, FieldSpec, FieldType, TaskError};
 use crate::index::nearest;
 use crate::rules::salience::said;
 use crate::rules::segments::{Segment, segments};
 use crate::text::{BlockKind, Section, Span, words};
 use crate::values::find_deadline;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// Most topics.
 const TOPICS: usize = 8;
@@ -114,7 +114,7 @@ fn topics(grounds: &Grounds<'_>, whole: Span) -> Result<Vec<Claim>, TaskError> {
         let name = named(grounds, &segment);
         let Some(span) = spanned(&grounds.sentences, &segment) else { continue };
         for best in chooser.best(span, 1) {
-            let point = chooser.line(ClaimKind::Topic, &name, best);
+            let point = line(grounds, ClaimKind::Topic, &name, best);
             claims.extend(point.filter(|_| !name.is_empty()));
         }
     }
@@ -199,7 +199,7 @@ fn sealed(grounds: &Grounds<'_>) -> Vec<Span> {
 fn can_be(kind: ClaimKind, text: &str) -> bool {
     let asks = ["can you", "could you", "would you", "please"].iter().any(|words| says(text, words));
     let question = text.ends_with('?') && !(kind == ClaimKind::Action && asks);
-    let carrying = nearest::stems_of([text]).first().map_or(0, std::collections::HashSet::len);
+    let carrying = nearest::stems_of([text]).first().map_or(0, HashSet::len);
     words(text).count() >= LEAST_WORDS.0 && carrying >= LEAST_WORDS.1 && !question
 }
 
@@ -225,10 +225,7 @@ fn called(text: &str, everyone: &[&str]) -> Option<String> {
             people.push(name);
         }
     }
-    let own = |name: &str, part: &str| {
-        let others = people.iter().filter(|other| !other.eq_ignore_ascii_case(name));
-        part.chars().count() > 2 && says(text, part) && !others.clone().any(|other| says(other, part))
-    };
+    let own = |name: &str, part: &str| says(text, part) && own_part(&people, name, part);
     let named: Vec<&&str> =
         people.iter().filter(|name| own(name, name) || name.split_whitespace().any(|part| own(name, part))).collect();
     match named.as_slice() {

@@ -1,8 +1,8 @@
 //! Summary: the document in one line, its key points, one point for each section; by a model, or by rules alone.
 
 use super::asking::Asking;
-use super::evidence::{Grounds, look_over, one_line};
-use super::salient::Chooser;
+use super::evidence::{Grounds, look_over, one_line, shares};
+use super::salient::{Chooser, line};
 use super::sought::Seeker;
 use super::{Claim, ClaimKind, FoundBy, TaskError, contract, prompt, spoken};
 use crate::text::{DocText, Section, Span};
@@ -80,10 +80,10 @@ pub(crate) fn by_rules(grounds: &Grounds<'_>, seeker: &Seeker<'_>) -> Result<Sum
     if claims.is_empty() {
         let title = grounds.document.title.as_deref().map(one_line).unwrap_or_default();
         let best = chooser.best(opening(grounds), 1);
-        claims.extend(best.into_iter().filter_map(|span| chooser.line(ClaimKind::Headline, &title, span)));
+        claims.extend(best.into_iter().filter_map(|span| line(grounds, ClaimKind::Headline, &title, span)));
     }
     let best = chooser.best(whole, most);
-    claims.extend(best.into_iter().filter_map(|span| chooser.line(ClaimKind::KeyPoint, "", span)));
+    claims.extend(best.into_iter().filter_map(|span| line(grounds, ClaimKind::KeyPoint, "", span)));
     if most == MEETING_POINTS {
         claims.sort_by_key(|c| (c.kind != ClaimKind::Headline, c.evidence.first().map(|e| e.span.start())));
     }
@@ -92,7 +92,7 @@ pub(crate) fn by_rules(grounds: &Grounds<'_>, seeker: &Seeker<'_>) -> Result<Sum
         let heading = one_line(grounds.document.slice(section.heading).unwrap_or_default());
         let body = Span::new(section.heading.end().min(section.span.end()), section.span.end());
         let best = chooser.best(body, 1);
-        claims.extend(best.into_iter().filter_map(|span| chooser.line(ClaimKind::SectionPoint, &heading, span)));
+        claims.extend(best.into_iter().filter_map(|span| line(grounds, ClaimKind::SectionPoint, &heading, span)));
     }
     Ok(Summary { claims, left_out: left_out(sections.len(), all) })
 }
@@ -104,11 +104,6 @@ pub(crate) fn confirmed(mut own: Vec<Claim>, found: &[Claim]) -> Vec<Claim> {
         claim.found_by = Some(if both { FoundBy::Both } else { FoundBy::Model });
     }
     own
-}
-
-/// Whether two lines point at passages that share text.
-pub(crate) fn shares(a: &Claim, b: &Claim) -> bool {
-    a.evidence.iter().any(|x| b.evidence.iter().any(|y| x.span.overlaps(y.span)))
 }
 
 /// The objects of `list`, each with a quote and its text under `key`; the same passage or the same words only once.

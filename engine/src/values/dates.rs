@@ -5,6 +5,22 @@ use super::{Found, Value};
 use crate::text::Span;
 use chrono::NaiveDate;
 
+/// The names of the months: the English one, then what else stands for it.
+pub(super) const MONTHS: [&[&str]; 12] = [
+    &["January", "Jan", "Januar", "Jänner"],
+    &["February", "Feb", "Februar"],
+    &["March", "Mar", "März"],
+    &["April", "Apr"],
+    &["May", "Mai"],
+    &["June", "Jun", "Juni"],
+    &["July", "Jul", "Juli"],
+    &["August", "Aug"],
+    &["September", "Sept", "Sep"],
+    &["October", "Oct", "Oktober", "Okt"],
+    &["November", "Nov"],
+    &["December", "Dec", "Dezember", "Dez"],
+];
+
 /// All dates of `text`, in order, not overlapping. A number alone ("2024") is no date here. Dates in digits whose day
 /// and month could be swapped carry a note: with full stops the day is taken first, with slashes the month.
 pub fn find_dates(text: &str) -> Vec<Found> {
@@ -201,20 +217,6 @@ fn number(text: &str, most_digits: usize) -> Option<u32> {
 
 /// A month's name, English or German, also cut short. English names need their capital: "may" and "march" are words.
 fn month(token: &Token<'_>) -> Option<u32> {
-    const MONTHS: [&[&str]; 12] = [
-        &["January", "Jan", "Januar", "Jänner"],
-        &["February", "Feb", "Februar"],
-        &["March", "Mar", "März"],
-        &["April", "Apr"],
-        &["May", "Mai"],
-        &["June", "Jun", "Juni"],
-        &["July", "Jul", "Juli"],
-        &["August", "Aug"],
-        &["September", "Sept", "Sep"],
-        &["October", "Oct", "Oktober", "Okt"],
-        &["November", "Nov"],
-        &["December", "Dec", "Dezember", "Dez"],
-    ];
     if token.kind != Kind::Word || !token.text.starts_with(char::is_uppercase) {
         return None;
     }

@@ -1,6 +1,7 @@
 //! By when something is to be done, as it is said: "by Friday", "before the end of the month", "next week", "by 3 May".
 
-use super::dates::find_dates;
+use super::dates::{MONTHS, find_dates, ordinal};
+use crate::ground::standing;
 use crate::text::Span;
 
 const DAYS: [&str; 11] = [
@@ -18,44 +19,6 @@ const DAYS: [&str; 11] = [
 ];
 /// What leads to a deadline; a day that none of these leads to is one only at the end of what is said.
 const LEADS: [&str; 9] = ["by", "until", "till", "before", "on", "for", "due", "this", "next"];
-/// Days of the month as they are spoken, after "the".
-const ORDINALS: [&str; 21] = [
-    "first",
-    "second",
-    "third",
-    "fourth",
-    "fifth",
-    "sixth",
-    "seventh",
-    "eighth",
-    "ninth",
-    "tenth",
-    "eleventh",
-    "twelfth",
-    "thirteenth",
-    "fourteenth",
-    "fifteenth",
-    "sixteenth",
-    "seventeenth",
-    "eighteenth",
-    "nineteenth",
-    "twentieth",
-    "thirtieth",
-];
-const MONTHS: [&str; 12] = [
-    "january",
-    "february",
-    "march",
-    "april",
-    "may",
-    "june",
-    "july",
-    "august",
-    "september",
-    "october",
-    "november",
-    "december",
-];
 /// What a time of these is counted from now: "next week", "this afternoon".
 const UNITS: [&str; 8] = ["week", "month", "quarter", "year", "meeting", "call", "morning", "afternoon"];
 
@@ -78,8 +41,8 @@ fn relative(lower: &str) -> Option<Span> {
         forms.map(|form| format!("{form} {unit}"))
     });
     let phrases: Vec<String> = ends.chain(units).collect();
-    let named = phrases.iter().flat_map(|words| places(lower, words)).filter(|span| led_to(lower, *span));
-    let spoken = places(lower, "the").filter(|the| led_to(lower, *the)).filter_map(|the| day_of_month(lower, the));
+    let named = phrases.iter().flat_map(|words| standing(lower, words)).filter(|span| led_to(lower, *span));
+    let spoken = standing(lower, "the").filter(|the| led_to(lower, *the)).filter_map(|the| day_of_month(lower, the));
     // The longest of those that begin first: "next friday", not "friday".
     let first = named.chain(spoken).min_by_key(|span| (span.start(), std::cmp::Reverse(span.len())))?;
     Some(day_of_month(lower, Span::new(first.end(), first.end())).map_or(first, |day| first.union(day)))
@@ -102,21 +65,20 @@ fn day_of_month(lower: &str, at: Span) -> Option<Span> {
     let start = at.start() + (rest.len() - rest.trim_start().len());
     let mut words = rest.split_whitespace();
     let bare = |word: &str| word.trim_matches(|c: char| c.is_ascii_punctuation()).to_owned();
-    let ordinal = words.next().filter(|word| *word == "the").and(words.next())?;
-    let day = bare(ordinal);
-    ORDINALS.contains(&day.rsplit('-').next()?).then_some(())?;
+    let written = words.next().filter(|word| *word == "the").and(words.next())?;
+    let day = bare(written);
+    ordinal(day.rsplit('-').next()?)?;
     let mut length = lower.get(start..)?.find(&day)? + day.len();
-    if day.len() == ordinal.len() && words.next() == Some("of") {
-        let month = words.next().map(bare).filter(|month| MONTHS.contains(&month.as_str()));
+    if day.len() == written.len() && words.next() == Some("of") {
+        let month = words.next().map(bare).filter(|month| is_month(month));
         length = month.and_then(|m| Some(lower.get(start..)?.find(&m)? + m.len())).unwrap_or(length);
     }
     Some(Span::new(start, start + length))
 }
 
-/// Where `words` stand as whole words.
-fn places(text: &str, words: &str) -> impl Iterator<Item = Span> {
-    let spans = text.match_indices(words).map(|(i, m)| Span::new(i, i + m.len()));
-    spans.filter(|span| crate::ground::stands_on_words(text, *span)).collect::<Vec<_>>().into_iter()
+/// Whether `word` is the English name of a month.
+fn is_month(word: &str) -> bool {
+    MONTHS.iter().filter_map(|names| names.first()).any(|name| name.eq_ignore_ascii_case(word))
 }
 
 #[cfg(test)]

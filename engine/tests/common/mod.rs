@@ -11,6 +11,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tempfile::TempDir;
 
+/// A contract in which the rules find clauses, dates and parties.
+pub(crate) const SUPPLY_AGREEMENT: &str = "SUPPLY AGREEMENT\n\nThis Supply Agreement is entered into as of March 3, 2021 by and between Orion \
+    Metals, Inc., a Delaware corporation (\"Supplier\"), and Baltic Works Ltd. (\"Buyer\").\n\nThe Buyer pays within thirty \
+    days.\n\nGoverning Law. This Agreement shall be governed by and construed in accordance with the laws of the State of \
+    New York, without regard to its conflict of laws principles.\n\nAssignment. Neither party may assign this Agreement \
+    without the prior written consent of the other party.\n\nDuring the term the Buyer shall maintain commercial general \
+    liability insurance with limits of not less than $1,000,000 per occurrence.\n";
+
 /// A library and, beside it, a folder for files to import.
 pub(crate) struct Library {
     folder: TempDir,
