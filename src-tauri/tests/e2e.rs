@@ -120,6 +120,14 @@ impl Window {
         self.find(selector).await.click().await.unwrap_or_else(|e| panic!("{selector} cannot be clicked: {e}"));
     }
 
+    /// Chooses `value` in a list, as a person would.
+    async fn choose(&self, selector: &str, value: &str) {
+        self.find(selector).await;
+        let script = "const [of, value] = arguments; const select = document.querySelector(of); select.value = value;
+            select.dispatchEvent(new Event('change', { bubbles: true }))";
+        self.run(script, vec![json!(selector), json!(value)]).await;
+    }
+
     /// Hands files over as if they had been dropped: real drags and the system's dialogs are out of a driver's reach.
     async fn drop_files(&self, paths: &[String]) {
         let script = "window.dispatchEvent(new CustomEvent('lectern:take', { detail: arguments[0] })); return true";
@@ -241,9 +249,8 @@ async fn extract(window: &Window) {
 /// The clauses of a contract are found by rules in seconds, each with how sure it is, the least sure on top if wished.
 async fn extract_by_rules(window: &Window) {
     window.click("[data-testid=tab-fields]").await;
-    let choose = "for (const [of, value] of [['[data-packs]', 'cuad'], ['[data-testid=method]', 'rules']]) {
-        const select = document.querySelector(of); select.value = value; select.dispatchEvent(new Event('change', { bubbles: true })); }";
-    window.run(choose, vec![]).await;
+    window.choose("[data-packs]", "cuad").await;
+    window.choose("[data-testid=method]", "rules").await;
     window.click("[data-testid=run]").await;
     let by_rules =
         "return document.querySelector('[data-testid=coverage]')?.textContent.includes('no language model') === true";
@@ -292,9 +299,8 @@ async fn cite(window: &Window) {
 /// A question for a kind of clause is answered without a model, in a moment.
 async fn ask_by_rules(window: &Window) {
     window.click("[data-testid=tab-question]").await;
-    let ask = "const select = document.querySelector('[data-testid=method]'); select.value = 'rules';
-        select.dispatchEvent(new Event('change', { bubbles: true }));
-        const question = document.querySelector('textarea[aria-label=Question]'); question.value = 'When does it expire?';
+    window.choose("[data-testid=method]", "rules").await;
+    let ask = "const question = document.querySelector('textarea[aria-label=Question]'); question.value = 'When does it expire?';
         question.dispatchEvent(new Event('input', { bubbles: true }))";
     window.run(ask, vec![]).await;
     let may = "return !document.querySelector('[data-testid=run]').disabled";
@@ -316,10 +322,7 @@ async fn write_by_rules(window: &Window) {
     window.click("[data-back]").await;
     window.drop_files(&[sample("weekly-meeting.vtt")]).await;
     window.click("[data-testid=document-row][data-name='weekly-meeting.vtt'][data-status=ready] button").await;
-    let rules = "const select = document.querySelector('[data-testid=method]'); select.value = 'rules';
-        select.dispatchEvent(new Event('change', { bubbles: true }))";
-    window.find("[data-testid=method]").await;
-    window.run(rules, vec![]).await;
+    window.choose("[data-testid=method]", "rules").await;
     window.click("[data-testid=run]").await;
     let task = "return [...document.querySelectorAll('[data-testid=claim][data-status=verified]')].some((c) =>
         c.textContent.includes('Owner: Rahul Menon') && c.textContent.includes('Due: the fifteenth of October'))";
