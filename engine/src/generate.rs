@@ -12,6 +12,7 @@ pub mod scripted;
 pub mod serve;
 
 use crate::progress::Sink;
+pub use lectern_model::decision::Decided;
 use serde::{Deserialize, Serialize};
 
 /// A model that can be asked. One call at a time; dropping it ends its process.
@@ -68,6 +69,9 @@ pub struct Request {
     pub passages: Vec<String>,
     /// The instruction, put as the user's turn after the document.
     pub instruction: String,
+    /// Log-odds, by rules and search, that no passage answers; counts where the model has weights for it.
+    #[serde(default)]
+    pub evidence: Option<f32>,
     /// What the answer must look like.
     pub shape: Shape,
     /// Most tokens to generate.
@@ -110,6 +114,9 @@ pub struct Answer {
     pub stop: StopReason,
     /// Mean log-probability of the generated tokens that were not forced by the grammar; `None` where none was free.
     pub mean_logprob: Option<f64>,
+    /// What was decided at each place where the shape leaves passages or "none".
+    #[serde(default)]
+    pub decisions: Vec<Decided>,
     /// Wall time in milliseconds.
     pub elapsed_ms: u64,
 }

@@ -20,7 +20,8 @@ pub mod summary;
 
 pub use pack::{FieldSpec, FieldType, Pack, PackError};
 pub use result::{
-    Claim, ClaimKind, Coverage, Evidence, FoundBy, MatchKind, Provenance, RunResult, SearchedNote, Status,
+    Claim, ClaimKind, Coverage, Evidence, FoundBy, MatchKind, ModelDecision, Provenance, RunResult, SearchedNote,
+    Status,
 };
 
 use crate::generate::{GenerateError, Generator, ModelCard, Reading};
@@ -276,8 +277,10 @@ pub fn run(
         claims = join(spec, claims);
     }
     let mut provenance = provenance(&card, options.seed, tally);
-    if spec.method() == Method::Both {
+    if spec.method() == Method::Both || provenance.decisions.iter().any(|d| d.evidence.is_some()) {
         provenance.rules_digest = Some(seeker.table().digest().to_owned());
+    }
+    if spec.method() == Method::Both {
         claims = match spec {
             TaskSpec::Summary { .. } => summary::confirmed(claims, &summary::by_rules(&grounds, &seeker)?.claims),
             TaskSpec::Minutes { .. } => minutes::combine(claims, spoken::minutes(&grounds, &seeker)?),
@@ -351,6 +354,7 @@ fn provenance(card: &ModelCard, seed: u64, tally: asking::Tally) -> Provenance {
         prompt_tokens: tally.prompt_tokens,
         generated_tokens: tally.generated_tokens,
         cut_short: tally.cut_short,
+        decisions: tally.decisions,
         read_ms: tally.read_ms,
         answer_ms: tally.answer_ms,
         rules_digest: None,

@@ -119,6 +119,7 @@ fn run() -> StoredRun {
                 cut_short: vec!["Term: max_tokens".into()],
                 read_ms: 1,
                 answer_ms: 1,
+                decisions: Vec::new(),
                 rules_digest: None,
             },
         },

@@ -28,6 +28,7 @@ fn question() -> Request {
     Request {
         passages: Vec::new(),
         instruction,
+        evidence: None,
         shape: Shape::Text,
         max_tokens: 16,
         temperature: 0.0,

@@ -42,6 +42,7 @@ fn requests_are_answered_in_order_and_the_end_of_input_is_noticed() {
     let request = Request {
         passages: Vec::new(),
         instruction: "x".into(),
+        evidence: None,
         shape: Shape::Text,
         max_tokens: 1,
         temperature: 0.0,

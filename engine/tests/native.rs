@@ -70,6 +70,7 @@ fn request(shape: Shape, max_tokens: usize) -> Request {
     Request {
         passages: Vec::new(),
         instruction: "What is the fee?".into(),
+        evidence: None,
         shape,
         max_tokens,
         temperature: 0.0,
@@ -230,6 +231,36 @@ fn json_answers_keep_their_shape_and_quote_the_document() {
     }
     let bad = generator.answer(&request(Shape::Json { schema: json!({"type": "date"}) }, 9), &mut Silent);
     assert!(matches!(bad, Err(GenerateError::Schema { .. })), "{bad:?}");
+}
+
+#[test]
+fn evidence_decides_as_far_as_the_adapter_weighs_it() {
+    let place = place(600);
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/golden/m1_tiny_adapter");
+    let adapter = tempfile::tempdir().unwrap();
+    std::fs::copy(golden.join("adapter.safetensors"), adapter.path().join("adapter.safetensors")).unwrap();
+    let mut said: Value = serde_json::from_slice(&std::fs::read(golden.join("adapter.json")).unwrap()).unwrap();
+    said["decision"] = json!({"lean": 0.0, "evidence": 2.0, "bias": 1.0});
+    std::fs::write(adapter.path().join("adapter.json"), said.to_string()).unwrap();
+    let quotes =
+        json!({"type": "array", "minItems": 1, "maxItems": 1, "items": {"type": "string", "x-lectern-quote": true}});
+    let schema = json!({"type": "object", "properties": {"quotes": {"anyOf": [quotes, {"const": "none"}]}}});
+    let asked = |adapter: Option<&Path>, evidence: Option<f32>| {
+        let mut generator = NativeGenerator::load(&place.model, adapter).unwrap();
+        generator.read(&place.reading(), &mut Silent).unwrap();
+        let request = Request { evidence, ..request(Shape::Json { schema: schema.clone() }, 600) };
+        let answer = generator.answer(&request, &mut Silent).unwrap();
+        let [decided] = answer.decisions[..] else { panic!("{:?}", answer.decisions) };
+        (answer.text, decided)
+    };
+    let (none, decided) = asked(Some(adapter.path()), Some(20.0));
+    assert_eq!((none.as_str(), decided.log_odds), (r#"{"quotes":"none"}"#, 41.0));
+    let (some, decided) = asked(Some(adapter.path()), Some(-20.0));
+    assert!(some.starts_with(r#"{"quotes":[""#) && decided.log_odds == -39.0, "{some}");
+    for (adapter, evidence) in [(Some(adapter.path()), None), (Some(&*golden), Some(20.0)), (None, Some(20.0))] {
+        let (_, decided) = asked(adapter, evidence);
+        assert_eq!(decided.log_odds, decided.lean, "without weights, or without evidence, the model alone decides");
+    }
 }
 
 #[test]

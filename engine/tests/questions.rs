@@ -1,8 +1,11 @@
 //! Questions: what rules and search answer without a model, and what a model adds to that or is held against.
 
 use lectern_engine::generate::scripted::Scripted;
+use lectern_engine::generate::{
+    Answer, Decided, GenerateError, Generator, ModelCard, ReadReport, Reading, Request, StopReason,
+};
 use lectern_engine::ground::PlainScan;
-use lectern_engine::progress::Silent;
+use lectern_engine::progress::{Silent, Sink};
 use lectern_engine::tasks::{self, Claim, FoundBy, Method, RunOptions, RunResult, Status, TaskSpec, TooLong};
 use lectern_engine::text::{DocText, Extractor};
 use serde_json::json;
@@ -112,6 +115,60 @@ fn what_a_proven_model_says_stands_beside_what_is_found() {
     assert_eq!(by, [(Some(FoundBy::Rules), 0), (Some(FoundBy::Model), 1)]);
     assert!(other.claims[1].checks[0].contains("Neither the rules nor the search"), "{:?}", other.claims[1].checks);
     assert_eq!(one(&ask("Is the source code in escrow?", &[], false)).status, Status::NotFound);
+}
+
+/// Answers "none", notes what it is given to decide by, and says that it leant the other way.
+struct Leaning {
+    card: ModelCard,
+    evidence: Vec<Option<f32>>,
+}
+
+impl Generator for Leaning {
+    fn card(&self) -> &ModelCard {
+        &self.card
+    }
+    fn count_tokens(&mut self, text: &str) -> Result<usize, GenerateError> {
+        Ok(text.len())
+    }
+    fn read(&mut self, d: &Reading<'_>, _: &mut dyn Sink) -> Result<ReadReport, GenerateError> {
+        Ok(ReadReport { text_tokens: d.text.len(), state_tokens: 0, restored_tokens: 0, elapsed_ms: 1, state_bytes: 0 })
+    }
+    fn answer(&mut self, request: &Request, _: &mut dyn Sink) -> Result<Answer, GenerateError> {
+        self.evidence.push(request.evidence);
+        Ok(Answer {
+            text: json!({"quotes": "none", "answer": ""}).to_string(),
+            thinking: String::new(),
+            prompt_tokens: 1,
+            generated_tokens: 1,
+            stop: StopReason::EndOfTurn,
+            mean_logprob: None,
+            decisions: vec![Decided { lean: -0.5, log_odds: 3.0 }],
+            elapsed_ms: 1,
+        })
+    }
+}
+
+#[test]
+fn a_model_gets_the_evidence_and_the_result_tells_how_it_was_decided() {
+    let mut model = Leaning { card: Scripted::quoting().card().clone(), evidence: Vec::new() };
+    let options = RunOptions { too_long: TooLong::Refuse, seed: 7, state_dir: None };
+    let text = document();
+    let mut ask = |question: &str| {
+        let spec = spec(question, Method::Model);
+        tasks::run(&mut model, &text, "test.txt", &spec, &options, &PlainScan::new(&text), &mut Silent).unwrap()
+    };
+    let found = ask("Which law governs the contract?");
+    let absent = ask("What did the committee say about football players on Monday?");
+    let of = |result: &RunResult| match &result.provenance.decisions[..] {
+        [one] => (one.asked.clone(), one.lean, one.evidence, one.log_odds),
+        other => panic!("{other:?}"),
+    };
+    let (asked, lean, evidence, log_odds) = of(&found);
+    assert_eq!((asked.as_str(), lean, log_odds), ("Answer", -0.5, 3.0));
+    assert!(evidence.is_some_and(|e| e < 0.0), "{evidence:?}: a clause is found");
+    assert!(of(&absent).2.is_some_and(|e| e > 2.0), "{:?}: nothing is found", of(&absent));
+    assert_eq!(model.evidence, [evidence, of(&absent).2]);
+    assert!(found.provenance.rules_digest.is_some(), "the rules took part");
 }
 
 #[test]

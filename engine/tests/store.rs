@@ -106,6 +106,7 @@ fn result(evidence: Vec<Evidence>, contrary: Vec<Evidence>) -> RunResult {
         cut_short: vec![],
         read_ms: 3,
         answer_ms: 4,
+        decisions: Vec::new(),
         rules_digest: None,
     };
     RunResult { claims: vec![claim.clone(), Claim { searched: None, evidence: vec![], ..claim }], coverage, provenance }

@@ -481,6 +481,7 @@ impl Generator for Cut {
             generated_tokens: 3,
             stop: StopReason::MaxTokens,
             mean_logprob: None,
+            decisions: Vec::new(),
             elapsed_ms: 4,
         })
     }

@@ -2,11 +2,13 @@
 //!
 //! An adapter is a folder of two files, as `engine/model/training/lora.py` writes them. `adapter.json` says its form
 //! (`format`, 1), `rank`, `alpha`, the maps it adapts (`modules`), on which model it was trained (`base_digest`, the
-//! engine's digest of that model's files) and perhaps its `name`; more keys are for people and for training.
+//! engine's digest of that model's files) and perhaps its `name` and how "none" is decided with it (`decision`, see
+//! [`DecisionWeights`]); more keys are for people and for training.
 //! `adapter.safetensors` holds `<module>.lora_A.weight` `[rank, in]` and `<module>.lora_B.weight` `[out, rank]` for each
 //! adapted map of attention, by the map's name in the MiniMaxAI layout. It is applied, never merged: weights in four bits
 //! stay as they are and stay mapped.
 
+use crate::decision::DecisionWeights;
 use crate::layers::Beside;
 use crate::weights::widen;
 use candle_core::{Device, Tensor};
@@ -73,6 +75,8 @@ struct Description {
     base_digest: String,
     #[serde(default)]
     name: Option<String>,
+    #[serde(default)]
+    decision: Option<DecisionWeights>,
 }
 
 /// What an adapter adds to one map: `up (down x)`, `alpha / rank` already in `up`.
@@ -104,6 +108,7 @@ pub struct Adapter {
     rank: usize,
     base_digest: String,
     digest: String,
+    decision: Option<DecisionWeights>,
     maps: BTreeMap<String, Arc<LowRank>>,
 }
 
@@ -125,6 +130,9 @@ impl Adapter {
         if said.rank == 0 || !said.alpha.is_finite() {
             return Err(damaged(format!("rank {} and alpha {} say nothing", said.rank, said.alpha)));
         }
+        if said.decision.is_some_and(|weights| !weights.are_finite()) {
+            return Err(damaged("its weights of decisions are not all numbers".to_owned()));
+        }
         let scale = said.alpha / said.rank as f32;
         let maps = maps(&held, said.rank, scale).map_err(|reason| AdapterError::Damaged { path: weights, reason })?;
         if !said.modules.iter().eq(maps.keys()) {
@@ -134,11 +142,17 @@ impl Adapter {
         let own = folder.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
         let mut hasher = blake3::Hasher::new();
         hasher.update(&held).update(&scale.to_le_bytes());
+        if let Some(DecisionWeights { lean, evidence, bias }) = said.decision {
+            for weight in [lean, evidence, bias] {
+                hasher.update(&weight.to_le_bytes());
+            }
+        }
         Ok(Adapter {
             folder: folder.to_owned(),
             name: said.name.unwrap_or(own),
             rank: said.rank,
             base_digest: said.base_digest,
+            decision: said.decision,
             digest: hasher.finalize().to_hex().to_string(),
             maps,
         })
@@ -167,7 +181,13 @@ impl Adapter {
         self.maps.values().map(|m| (size_of_val(m.down.as_slice()) + size_of_val(m.up.as_slice())) as u64).sum()
     }
 
-    /// Hash of what it adds, as hex.
+    /// How "none" is decided with it, where it says so.
+    #[must_use]
+    pub fn decision(&self) -> Option<DecisionWeights> {
+        self.decision
+    }
+
+    /// Hash of what it adds and how it decides, as hex.
     #[must_use]
     pub fn digest(&self) -> &str {
         &self.digest

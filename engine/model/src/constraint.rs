@@ -170,15 +170,23 @@ impl Constraint {
     pub fn mask(&mut self) -> Result<Mask, ConstraintError> {
         let mut set = self.matcher.compute_mask_or_eos().map_err(grammar)?;
         let vocabulary = Arc::clone(&self.vocabulary);
+        let mut abstaining = Vec::new();
         if self.quotes.in_quote() {
             let trie = vocabulary.env.tok_trie();
             let mut own = trie.alloc_token_set();
             trie.add_bias(&mut self.quotes, &mut own, &[]);
             set.and(&own);
         } else {
+            let chooses = self.quotes.nears_choice();
             for &token in &vocabulary.marks {
-                if set.is_allowed(token) && !self.follows(vocabulary.tokenizer.bytes_of(token)) {
+                if !set.is_allowed(token) {
+                    continue;
+                }
+                let bytes = vocabulary.tokenizer.bytes_of(token);
+                if !self.follows(bytes) {
                     set.disallow_token(token);
+                } else if chooses && self.quotes.abstains(bytes) {
+                    abstaining.push(token);
                 }
             }
         }
@@ -187,7 +195,7 @@ impl Constraint {
             eos.filter(|id| (**id as usize) < vocabulary.env.tok_trie().vocab_size())
                 .for_each(|id| set.allow_token(*id));
         }
-        if set.is_zero() { Err(ConstraintError::DeadEnd) } else { Ok(Mask(set)) }
+        if set.is_zero() { Err(ConstraintError::DeadEnd) } else { Ok(Mask { allowed: set, abstaining }) }
     }
 
     /// Takes a token.
@@ -272,12 +280,21 @@ fn grammar(error: impl std::fmt::Display) -> ConstraintError {
 
 /// A set of allowed tokens.
 #[derive(Debug, Clone)]
-pub struct Mask(SimpleVob);
+pub struct Mask {
+    allowed: SimpleVob,
+    abstaining: Vec<u32>,
+}
 
 impl Mask {
     /// Whether `id` is in it.
     #[must_use]
     pub fn allows(&self, id: u32) -> bool {
-        (id as usize) < self.0.len() && self.0.is_allowed(id)
+        (id as usize) < self.allowed.len() && self.allowed.is_allowed(id)
+    }
+
+    /// The allowed tokens that begin a word where a list of quotes could stand instead ("none"); most often there are none.
+    #[must_use]
+    pub fn abstaining(&self) -> &[u32] {
+        &self.abstaining
     }
 }

@@ -13,6 +13,7 @@ pub mod chat;
 pub mod config;
 pub mod constraint;
 pub mod convert;
+pub mod decision;
 pub mod error;
 mod gguf;
 pub mod layers;

@@ -4,6 +4,7 @@ mod lookup;
 
 use crate::chat::split_thinking;
 use crate::constraint::{Constraint, ConstraintError, Mask};
+use crate::decision::{Decided, Decision};
 use crate::error::ModelError;
 use crate::model::{Logits, Model, Want};
 use crate::sample::{RepetitionStop, Sampler, Sampling};
@@ -66,6 +67,8 @@ pub struct Generation {
     pub thinking_budget: Option<usize>,
     /// When to stop for repetition.
     pub repetition: RepetitionStop,
+    /// How "none" is decided where the constraint leaves quotes or that.
+    pub decision: Decision,
 }
 
 impl Default for Generation {
@@ -77,6 +80,7 @@ impl Default for Generation {
             stop_at_eos: true,
             thinking_budget: None,
             repetition: RepetitionStop::default(),
+            decision: Decision::default(),
         }
     }
 }
@@ -109,6 +113,8 @@ pub struct Generated {
     pub speculated: usize,
     /// Mean log-probability of the freely chosen tokens; `None` where all were forced.
     pub mean_logprob: Option<f64>,
+    /// What was decided at each place where the answer could give quotes or say "none".
+    pub decisions: Vec<Decided>,
 }
 
 impl Session {
@@ -271,6 +277,17 @@ fn spare_thread() -> bool {
     threads > 2 || std::thread::available_parallelism().is_ok_and(|cores| cores.get() > threads)
 }
 
+/// `logits` in which none of `ids` can be chosen.
+fn without(logits: &[f32], ids: &[u32]) -> Vec<f32> {
+    let mut left = logits.to_vec();
+    for id in ids {
+        if let Some(logit) = left.get_mut(*id as usize) {
+            *logit = f32::NEG_INFINITY;
+        }
+    }
+    left
+}
+
 /// What to do next.
 enum Next {
     Tokens(Vec<u32>),
@@ -313,6 +330,9 @@ struct Run {
     free: usize,
     logprob: f64,
     thinking_closed: bool,
+    decisions: Vec<Decided>,
+    /// Whether the last token went past "none" and the list has not begun yet.
+    past_none: bool,
 }
 
 impl Run {
@@ -330,6 +350,8 @@ impl Run {
             free: 0,
             logprob: 0.0,
             thinking_closed: false,
+            decisions: Vec::new(),
+            past_none: false,
         }
     }
 
@@ -356,7 +378,10 @@ impl Run {
         }
         self.look_ahead();
         let mask = match self.rule.take().transpose()? {
-            Some(Rule::Forced(forced)) => return Ok(Next::Tokens(forced)),
+            Some(Rule::Forced(forced)) => {
+                self.past_none = false;
+                return Ok(Next::Tokens(forced));
+            }
             Some(Rule::End) => return Ok(Next::Stop(Stop::EndOfTurn)),
             Some(Rule::OneOf(mask)) => Some(mask),
             None => None,
@@ -365,9 +390,12 @@ impl Run {
         let eos = tokenizer.eos_ids();
         let constrained = mask.is_some();
         let allowed = |id: u32| id < vocab && mask.as_ref().is_none_or(|m| m.allows(id));
-        let Some(choice) = self.sampler.choose(logits, allowed) else {
+        let moved = self.weigh(logits, how.decision, mask.as_ref());
+        let Some(choice) = self.sampler.choose(moved.as_deref().unwrap_or(logits), allowed) else {
             return Ok(Next::Stop(Stop::EndOfTurn));
         };
+        self.past_none =
+            mask.as_ref().is_some_and(|m| !m.abstaining().is_empty() && !m.abstaining().contains(&choice.id));
         self.free += 1;
         self.logprob += f64::from(choice.logprob);
         self.repeated = self.repetition.push(choice.logprob);
@@ -378,6 +406,18 @@ impl Run {
             return Ok(Next::Stop(Stop::EndOfTurn));
         }
         Ok(Next::Tokens(vec![choice.id]))
+    }
+
+    /// The logits with the decision weighed in; nothing where none is to be made. A token that goes past "none" without
+    /// beginning the list is followed by a place where both could still come: that is decided already.
+    fn weigh(&mut self, logits: &[f32], decision: Decision, mask: Option<&Mask>) -> Option<Vec<f32>> {
+        let mask = mask.filter(|mask| !mask.abstaining().is_empty())?;
+        if self.past_none {
+            return Some(without(logits, mask.abstaining()));
+        }
+        let (moved, decided) = decision.weigh(logits, mask)?;
+        self.decisions.push(decided);
+        Some(moved)
     }
 
     /// The words that close thinking once its budget is used up: the program's own feature, M1 has no such switch.
@@ -433,6 +473,7 @@ impl Run {
             stop,
             speculated,
             mean_logprob: (self.free > 0).then(|| self.logprob / self.free as f64),
+            decisions: self.decisions,
         }
     }
 }

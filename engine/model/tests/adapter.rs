@@ -10,6 +10,7 @@ use golden::random::{SMALL, divergence, ids, noise, random_model};
 use golden::tolerances::{LOGITS, RANDOM_EIGHT_BITS};
 use lectern_model::adapter::{Adapter, AdapterError};
 use lectern_model::convert::convert;
+use lectern_model::decision::DecisionWeights;
 use lectern_model::error::{LoadError, StateError};
 use lectern_model::model::{LoadOptions, Logits, Model, ModelOptions, Want};
 use lectern_model::quant::{Packed, Scheme};
@@ -238,6 +239,22 @@ fn drafted_tokens_are_computed_as_if_each_had_come_alone() {
         assert_eq!(found, one_by_one, "to the last bit");
         assert_eq!(all(&model, &ids[47..48], &mut together), all(&model, &ids[47..48], &mut alone), "and the states");
     }
+}
+
+#[test]
+fn how_none_is_decided_comes_with_the_adapter_and_makes_another_model() {
+    let three = Three::new();
+    let plain = three.load(None).unwrap();
+    assert_eq!(Adapter::open(&three.adapter()).unwrap().decision(), None);
+    let weights = |bias: f64| serde_json::json!({"lean": 0.5, "evidence": 2.0, "bias": bias});
+    three.describe(&[("decision", weights(-1.0))]);
+    let said = Adapter::open(&three.adapter()).unwrap().decision();
+    assert_eq!(said, Some(DecisionWeights { lean: 0.5, evidence: 2.0, bias: -1.0 }));
+    assert_ne!(three.load(None).unwrap().digest(), plain.digest());
+    three.describe(&[("decision", weights(1e300))]);
+    assert!(three.refusal().contains("not all numbers"), "{}", three.refusal());
+    three.describe(&[("decision", serde_json::json!({"lean": 1.0}))]);
+    assert!(three.refusal().contains("evidence"), "{}", three.refusal());
 }
 
 #[test]

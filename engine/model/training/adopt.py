@@ -1,11 +1,11 @@
-"""Taking an adapter in: `python adopt.py [--adapter FOLDER] [--measured NAME BEFORE AFTER] ...`. An adapter of stage 4
-or 5 becomes the own adapter of the model it was trained on.
+"""Taking an adapter in: `python adopt.py [--adapter FOLDER] --measured NAME BEFORE AFTER ...`. An adapter of stage 4 or 5
+becomes the own adapter of the model it was trained on.
 
-The base and the base with its adapter answer the same held-out examples. Where that is better (`fault`), the adapter's
-files are copied below the model's folder, `lectern.json` names them, `adapter/tuning.json` records how they were made and
-what they changed, and the model's card is written anew. Where not, nothing is touched.
-
-`--measured` takes two reports of `lectern eval`, of the base and of the base with this adapter, for the card.
+The base and the base with its adapter answer the same held-out examples. `--measured` takes two reports of `lectern eval`,
+of the base and of the base with this adapter, on held-out documents; one pair at least is of questions. Where both are
+better with it (`fault`), the adapter's files are copied below the model's folder, `lectern.json` names them,
+`adapter/tuning.json` records how they were made and what they changed, and the model's card is written anew. Where not,
+nothing is touched.
 """
 
 from __future__ import annotations
@@ -25,23 +25,27 @@ from tasks import Examples
 
 FOLDER = "adapter"
 FILES = ("adapter.safetensors", "adapter.json")
-QUESTIONS = ("clause_questions", "quoting", "meeting_questions")  # whose decisions no rule beside the model can make
+ANSWERED = ("absent: said not in the document", "present: a labelled passage given")
 
 
-def balanced(figures: dict) -> float:
-    """Mean over the tasks of questions of the share of right decisions where a passage is right and where "none" is:
-    a half for whoever always says the same."""
-    shares = [figures["right_decisions"][task] for task in QUESTIONS if task in figures["right_decisions"]]
-    found = [share[side] for share in shares for side in ("quote", "none") if share[side] is not None]
-    return sum(found) / len(found) if found else 0.0
+def answered(reports: list[dict]) -> tuple[float, float] | None:
+    """Right answers of the program to questions, without and with the adapter: the mean of its shares where the document
+    has no answer and where it has one, over the reports of questions; a half for whoever always says "none"."""
+    asked = [[report["measures"][name] for name in ANSWERED] for report in reports if set(ANSWERED) <= set(report["measures"])]
+    if not asked:
+        return None
+    before, after = (sum(share[side] for pair in asked for share in pair) / (2 * len(asked)) for side in (0, 1))
+    return before, after
 
 
-def fault(before: dict, after: dict) -> str | None:
+def fault(before: dict, after: dict, reports: list[dict]) -> str | None:
     """Why an adapter is not better than none; nothing where it is."""
     if after["held_out_loss"] >= before["held_out_loss"]:
         return f"held-out loss {before['held_out_loss']} before, {after['held_out_loss']} after"
-    if balanced(after) <= max(0.5, balanced(before)):
-        return f"right decisions {balanced(before):.3f} before, {balanced(after):.3f} after; 0.5 for always the same"
+    if not (right := answered(reports)):
+        return "no --measured reports of `lectern eval questions` on held-out documents say that it answers better"
+    if right[1] <= max(0.5, right[0]):
+        return f"right answers {right[0]:.3f} before, {right[1]:.3f} after; 0.5 for always \"none\""
     return None
 
 
@@ -98,7 +102,7 @@ def adopt(config: dict, adapter: Path, count: int, reports: list[dict]) -> str |
     """Measures, takes the adapter in and writes the card; or says why not."""
     before, after = figures(config, adapter, count)
     print(json.dumps({"before": before, "after": after}, indent=2), flush=True)
-    if found := fault(before, after):
+    if found := fault(before, after, reports):
         return found
     model = (common.REPOSITORY / config["stage4"]["base"]).resolve()
     place(adapter, model, record(config, before, after, count, reports))

@@ -225,6 +225,22 @@ def as_used(tuned: dict) -> str:
     return "".join(made)
 
 
+def deciding(about: dict) -> str:
+    """How it is decided whether a passage is given; nothing where the model alone decides."""
+    if not (weights := about.get("decision")):
+        return ""
+    fitted = about["decision_fitted"]
+    right = {**fitted["right"], "as it was": fitted["right_as_it_was"]}
+    rows = [[name, f"{right[name]:.3f}"] for name in ("as it was", "model", "rules", "both")]
+    return f"""Whether a passage is given or "none" is said is decided with rules and search (`decide.py`): the log-odds of "none" are
+{weights["lean"]:g} times the model's, plus {weights["evidence"]:g} times theirs, {weights["bias"]:+g}, fitted on \
+{fitted["questions"]} questions to {fitted["documents"]} whole contracts
+of the training split. Right decisions there, on contracts not fitted on (the mean of where a passage is right and where none is):
+
+{table(["decided by", "right"], rows)}
+"""
+
+
 def tuning(folder: Path) -> str:
     """How the model's own adapter was made and what it changed; nothing where there is none."""
     path = folder / "adapter" / "tuning.json"
@@ -245,7 +261,7 @@ and "none" part; whoever always gives
 a passage is right in 1.00 and 0.00, whoever always says "none" in 0.00 and 1.00.
 
 {decisions(tuned)}
-{as_used(tuned)}Documents that the examples were made of:
+{deciding(about)}{as_used(tuned)}Documents that the examples were made of:
 
 {sources(tuned)}
 """

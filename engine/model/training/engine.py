@@ -27,13 +27,25 @@ def binary(named: str | None) -> Path:
     raise SystemExit(f"no lectern binary at {' or '.join(map(str, places))}: build it, or name it with LECTERN_BIN")
 
 
-def run(lectern: Path, *arguments: object, given: str | None = None) -> str:
-    """Runs `lectern model ...` with `given` on its standard input; its output, or an end with what it complained about."""
-    command = [str(lectern), "model", *map(str, arguments)]
+def call(lectern: Path, *arguments: object, given: str | None = None) -> str:
+    """Runs the program with `given` on its standard input; its output, or an end with what it complained about."""
+    command = [str(lectern), *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, input=given)
     if done.returncode:
         raise SystemExit(f"{' '.join(command)} failed ({done.returncode}):\n{done.stderr.strip()}")
     return done.stdout
+
+
+def run(lectern: Path, *arguments: object, given: str | None = None) -> str:
+    """Runs `lectern model ...`."""
+    return call(lectern, "model", *arguments, given=given)
+
+
+def questions(lectern: Path, model: Path, adapter: Path, asked: Path, each: int, out: Path) -> dict:
+    """The report of `lectern eval questions` on the labelled documents of a folder, answered by the model alone."""
+    with_model = ("--model", model, "--adapter", adapter, "eval", "questions", "--method", "model")
+    call(lectern, *with_model, "--data", asked, "--each", each, "--out", out)
+    return json.loads(out.read_text())
 
 
 def passages(lectern: Path, text: str, requests: list[str]) -> list[list[str]]:

@@ -222,9 +222,9 @@ def keep(
     more, error = rise(progress["before"], after)
     kept = more > max(wanted["least_rise"], error)
     if kept:
-        own = {
-            name: said[name] for name in said if name not in ("format", "rank", "alpha", "modules", "digest", "bytes")
-        }
+        # How "none" is decided was fitted to the adapter as it was (decide.py).
+        others = ("format", "rank", "alpha", "modules", "digest", "bytes", "decision", "decision_fitted")
+        own = {name: said[name] for name in said if name not in others}
         stated = {"reward_steps": progress["step"], "reward_rise": round(more, 4), "reward_rise_error": round(error, 4)}
         lora.save(work / "adapter-rewarded", adapters, own | stated)
     figures = {"reward": round(float(np.mean(after)), 4), "rise": round(more, 4), "error": round(error, 4)}

@@ -238,12 +238,18 @@ def stated(loss: float, quote: float, none: float) -> dict:
 
 class Adoption(unittest.TestCase):
     def test_only_an_adapter_that_is_better_is_taken_in(self) -> None:
-        before = stated(2.0, 1.0, 0.0)
-        self.assertIsNone(adopt.fault(before, stated(1.0, 0.8, 0.6)))
-        self.assertIn("loss", adopt.fault(before, stated(2.0, 0.8, 0.6)))
-        self.assertIn("0.500 after", adopt.fault(before, stated(1.0, 0.0, 1.0)))
-        self.assertIn("0.700 before", adopt.fault(stated(2.0, 0.8, 0.6), stated(1.0, 0.6, 0.6)))
-        self.assertEqual(adopt.balanced({"right_decisions": {"fields": before["right_decisions"]["fields"]}}), 0.0)
+        before, after = stated(2.0, 1.0, 0.0), stated(1.0, 0.8, 0.6)
+
+        def asked(absent: tuple[float, float], present: tuple[float, float]) -> dict:
+            return {"measures": {"absent: said not in the document": absent, "present: a labelled passage given": present}}
+
+        better, other = asked((0.8, 0.9), (0.0, 0.5)), {"measures": {"action recall": (0.0, 1.0)}}
+        self.assertIsNone(adopt.fault(before, after, [better, other]))
+        self.assertIn("loss", adopt.fault(before, stated(2.0, 0.8, 0.6), [better]))
+        self.assertIn("0.500 after", adopt.fault(before, after, [asked((0.2, 1.0), (0.1, 0.0))]))
+        self.assertIn("0.700 before", adopt.fault(before, after, [asked((0.8, 0.6), (0.6, 0.7))]))
+        self.assertIn("--measured", adopt.fault(before, after, [other]))
+        self.assertAlmostEqual(adopt.answered([better, asked((0.5, 0.5), (0.5, 0.5))])[1], 0.6)
 
     def test_the_base_is_measured_as_it_is_and_with_its_adapter(self) -> None:
         with tempfile.TemporaryDirectory() as folder:
@@ -272,6 +278,12 @@ class Adoption(unittest.TestCase):
             self.assertEqual(named, {"name": "small", "interim": True, "adapter": "adapter"})
             self.assertEqual((kept / "adapter/adapter.json").read_text(), (made / "adapter.json").read_text())
             text = card.tuning(kept)
+            decision = {"decision": {"lean": 0.5, "evidence": 2.0, "bias": -1.5}}
+            right = {"right": {"model": 0.5, "rules": 0.75, "both": 0.76}, "right_as_it_was": 0.4}
+            about = json.loads((kept / "adapter/adapter.json").read_text()) | decision
+            about["decision_fitted"] = right | {"documents": 3, "questions": 18}
+            common.write_json(kept / "adapter/adapter.json", about)
+            weighed = card.tuning(kept)
             (kept / "adapter/tuning.json").unlink()
             self.assertEqual(card.tuning(kept), "")
         for part in ("| quoting | 2.000 | 1.000 | 1.00 | 0.80 | 0.00 | 0.60 | 0.40 |", "7 steps, 9,100 tokens", "CC BY 4.0",
@@ -279,6 +291,9 @@ class Adoption(unittest.TestCase):
                      "| absent | 0.250 | 0.750 |"):
             self.assertIn(part, text)
         self.assertNotIn("only here", text)
+        self.assertNotIn("decide.py", text)
+        for part in ("0.5 times the model's, plus 2 times theirs, -1.5", "18 questions to 3 whole", "| both | 0.760 |"):
+            self.assertIn(part, weighed)
 
 
 if __name__ == "__main__":

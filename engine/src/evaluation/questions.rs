@@ -10,7 +10,7 @@ use super::rouge::rouge;
 use super::written::{Measured, Written, drawn};
 use super::{Choice, EvaluationError, imported, passages};
 use crate::progress::{Event, Silent, Sink};
-use crate::tasks::{Claim, Method, Status, TaskSpec, TooLong};
+use crate::tasks::{Claim, Method, ModelDecision, Status, TaskSpec, TooLong};
 use crate::text::{DocText, Span};
 use crate::workspace::Workspace;
 use std::path::Path;
@@ -85,6 +85,7 @@ async fn put(
         report.model.clone_from(&run.result.provenance.model);
         report.model_digest.clone_from(&run.result.provenance.model_digest);
         if let Some(mut measured) = measured(document, asked, &text, &run.result.claims) {
+            put_decision(&mut measured, asked.labels.is_empty(), &run.result.provenance.decisions);
             let cut_short = run.result.provenance.cut_short.len();
             measured.put("answers cut short or failed", Some(cut_short as f64));
             measured.put("seconds", Some(begun.elapsed().as_secs_f64()));
@@ -127,6 +128,15 @@ fn measured(document: &Document, asked: &Asked, text: &DocText, claims: &[Claim]
         made.put("present: ROUGE-L of the answer", Some(rouge(&own.join(" "), reference).longest));
     }
     Some(made)
+}
+
+/// The log-odds of "none", the model's own and those of rules and search; of several parts those of the surest for an answer.
+fn put_decision(measured: &mut Measured, absent: bool, decisions: &[ModelDecision]) {
+    let side = if absent { "absent" } else { "present" };
+    let surest = decisions.iter().min_by(|a, b| a.log_odds.total_cmp(&b.log_odds));
+    measured.put(&format!("{side}: the model's log-odds of none"), surest.map(|d| f64::from(d.lean)));
+    measured
+        .put(&format!("{side}: log-odds of none by rules and search"), surest.and_then(|d| d.evidence).map(f64::from));
 }
 
 /// Whether the two share half of the shorter one: a question is answered by a part of a long label as well.

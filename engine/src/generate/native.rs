@@ -6,6 +6,7 @@ use crate::progress::{Event, Sink};
 use lectern_model::adapter::Adapter;
 use lectern_model::chat::ChatTemplate;
 use lectern_model::constraint::{Constraint, ConstraintError, Constraints, Vocabulary};
+use lectern_model::decision::{Decision, DecisionWeights};
 use lectern_model::model::{LoadOptions, Model};
 use lectern_model::quant::UnknownScheme;
 use lectern_model::sample::Sampling;
@@ -40,6 +41,8 @@ pub struct NativeGenerator {
     vocabulary: Option<Arc<Vocabulary>>,
     template: ChatTemplate,
     card: ModelCard,
+    /// Of the adapter, where it has weights for decisions.
+    decision: Option<DecisionWeights>,
     read: Option<Read>,
 }
 
@@ -88,7 +91,8 @@ impl NativeGenerator {
             weights_bytes: model.weights_bytes(),
             interim: stated.interim,
         };
-        Ok(Self { model, tokenizer, vocabulary: None, template, card, read: None })
+        let decision = adapter.as_ref().and_then(Adapter::decision);
+        Ok(Self { model, tokenizer, vocabulary: None, template, card, decision, read: None })
     }
 
     fn encode(&self, pieces: &[lectern_model::chat::Piece]) -> Result<Vec<u32>, GenerateError> {
@@ -201,6 +205,10 @@ impl Generator for NativeGenerator {
                 seed: request.seed,
                 ..Sampling::default()
             },
+            decision: self
+                .decision
+                .zip(request.evidence)
+                .map_or_else(Decision::default, |(weights, evidence)| weights.decision(evidence)),
             ..Generation::default()
         };
         let made = session
@@ -222,6 +230,7 @@ impl Generator for NativeGenerator {
             generated_tokens: made.ids.len(),
             stop,
             mean_logprob: made.mean_logprob,
+            decisions: made.decisions,
             elapsed_ms: started.elapsed().as_millis() as u64,
         })
     }

@@ -112,6 +112,7 @@ impl Generator for Scripted {
             generated_tokens,
             stop: StopReason::EndOfTurn,
             mean_logprob: None,
+            decisions: Vec::new(),
             elapsed_ms: 0,
         })
     }
@@ -179,6 +180,7 @@ mod tests {
         let request = Request {
             passages: Vec::new(),
             instruction: "What is the governing law?".to_string(),
+            evidence: None,
             shape: Shape::Json { schema },
             max_tokens: 10,
             temperature: 0.0,

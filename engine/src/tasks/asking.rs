@@ -1,7 +1,7 @@
 //! Putting requests to the model: one after the other, each may fail alone, all are accounted for.
 
-use super::TaskError;
 use super::prompt::{MOST_ANSWER_TOKENS, PASSAGE_TOKENS, Prompt};
+use super::{ModelDecision, TaskError};
 use crate::generate::framing;
 use crate::generate::{Answer, GenerateError, Generator, ReadReport, Reading, Request, Shape, StopReason};
 use crate::progress::{Event, Sink};
@@ -20,8 +20,18 @@ pub(crate) struct Tally {
     pub(crate) prompt_tokens: usize,
     pub(crate) generated_tokens: usize,
     pub(crate) cut_short: Vec<String>,
+    pub(crate) decisions: Vec<ModelDecision>,
     pub(crate) read_ms: u64,
     pub(crate) answer_ms: u64,
+}
+
+/// What was found for a request without the model.
+#[derive(Debug, Default)]
+pub(crate) struct Beside {
+    /// Passages of the document, best first.
+    pub(crate) passages: Vec<String>,
+    /// Log-odds that no passage answers; see [`Request::evidence`].
+    pub(crate) evidence: Option<f32>,
 }
 
 /// A model that is asked on behalf of one task.
@@ -48,21 +58,21 @@ impl<'a> Asking<'a> {
     /// Puts `prompt`; the answer is JSON of its schema. `label` says for a person what was asked. `Err` ends the
     /// task; `Ok(Err(reason))` is this request's own failure, already counted.
     pub(crate) fn ask(&mut self, label: &str, prompt: Prompt) -> Result<Result<Value, String>, TaskError> {
-        self.ask_beside(label, prompt, Vec::new())
+        self.ask_beside(label, prompt, Beside::default())
     }
 
-    /// [`Asking::ask`] with `passages` of the document, best first, shown beside the request: as many as
-    /// [`PASSAGE_TOKENS`] allow.
+    /// [`Asking::ask`] with what was found for it: as many passages as [`PASSAGE_TOKENS`] allow are shown.
     pub(crate) fn ask_beside(
         &mut self,
         label: &str,
         prompt: Prompt,
-        passages: Vec<String>,
+        beside: Beside,
     ) -> Result<Result<Value, String>, TaskError> {
         self.tally.requests += 1;
         let request = Request {
-            passages: self.fitting(passages)?,
+            passages: self.fitting(beside.passages)?,
             instruction: prompt.instruction,
+            evidence: beside.evidence,
             shape: Shape::Json { schema: prompt.schema },
             max_tokens: prompt.max_tokens.min(MOST_ANSWER_TOKENS),
             temperature: TEMPERATURE,
@@ -70,7 +80,11 @@ impl<'a> Asking<'a> {
             seed: self.seed,
         };
         let outcome = match self.generator.answer(&request, self.sink) {
-            Ok(answer) => self.take(label, answer)?,
+            Ok(answer) => {
+                let decided = answer.decisions.iter();
+                self.tally.decisions.extend(decided.map(|d| ModelDecision::new(label, *d, beside.evidence)));
+                self.take(label, answer)?
+            }
             Err(e @ (GenerateError::Model { .. } | GenerateError::Schema { .. } | GenerateError::TooLong { .. })) => {
                 Err(e.to_string())
             }

@@ -1,5 +1,6 @@
 //! What a task produces: claims with evidence, what was read, and how it came about. Stored as it is.
 
+use crate::generate::Decided;
 use crate::text::Span;
 use serde::{Deserialize, Serialize};
 
@@ -195,6 +196,9 @@ pub struct Provenance {
     pub generated_tokens: usize,
     /// Requests whose answer was cut (`max_tokens`, `context_full`, `repetition`), as `label: reason`.
     pub cut_short: Vec<String>,
+    /// Where the model could give passages or say that there are none, how that was decided, request by request.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub decisions: Vec<ModelDecision>,
     /// Reading time in milliseconds.
     pub read_ms: u64,
     /// Answering time in milliseconds.
@@ -202,4 +206,24 @@ pub struct Provenance {
     /// Digest of the tables of rules that took part beside the model.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rules_digest: Option<String>,
+}
+
+/// Whether the model was to give passages or to say that there are none. All figures are log-odds of "none".
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ModelDecision {
+    /// What was asked for, as in `cut_short`.
+    pub asked: String,
+    /// To which side the model leant.
+    pub lean: f32,
+    /// What rules and search say of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<f32>,
+    /// What counted: the lean, or both together where the model's adapter has weights for that.
+    pub log_odds: f32,
+}
+
+impl ModelDecision {
+    pub(crate) fn new(asked: &str, decided: Decided, evidence: Option<f32>) -> Self {
+        Self { asked: asked.to_owned(), lean: decided.lean, evidence, log_odds: decided.log_odds }
+    }
 }

@@ -129,6 +129,7 @@ fn coverage(document: &DocText) -> Coverage {
 
 fn provenance(digest: &str, begun: Instant) -> Provenance {
     Provenance {
+        decisions: Vec::new(),
         rules_digest: None,
         model: RULES_NAME.to_owned(),
         model_digest: digest.to_owned(),

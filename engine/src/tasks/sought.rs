@@ -33,6 +33,13 @@ pub(crate) struct Sought {
     pub(crate) score: f64,
 }
 
+/// Log-odds that none of the passages answers: those of the most probable one, turned round.
+pub(crate) fn evidence_for_none(sought: &[Sought]) -> f32 {
+    // A score of 0 or 1 is no proof: the clamp is about what the tables were fitted on.
+    let best = sought.iter().map(|s| s.score).fold(0.0, f64::max).clamp(0.01, 0.99);
+    ((1.0 - best) / best).ln() as f32
+}
+
 /// Looks for passages in one document.
 pub(crate) struct Seeker<'a> {
     grounds: &'a Grounds<'a>,

@@ -71,6 +71,41 @@ impl QuoteMachine {
         self.stack.last().is_some_and(|(top, _)| *top == NONE)
     }
 
+    /// Whether the next bytes may lead to a value that is a list of quotes or a word instead of them.
+    pub(super) fn nears_choice(&self) -> bool {
+        match self.top().map(|frame| (frame.at, frame.place)) {
+            Some((At::Value, place) | (At::Colon { place }, _)) => self.is_choice(place),
+            Some((At::Name { low, high, .. }, place)) => {
+                let properties =
+                    self.places.get(place as usize).and_then(|p| p.properties.get(low as usize..high as usize));
+                properties.into_iter().flatten().any(|(_, place)| self.is_choice(*place as u32))
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether `bytes`, which may come next, begin such a word.
+    pub(super) fn abstains(&mut self, bytes: &[u8]) -> bool {
+        let (mut taken, mut found) = (0, false);
+        for byte in bytes {
+            let at_choice = self.top().is_some_and(|frame| frame.at == At::Value && self.is_choice(frame.place));
+            found = at_choice && *byte == b'"';
+            if found || !self.push(*byte) {
+                break;
+            }
+            taken += 1;
+        }
+        self.pop(taken);
+        found
+    }
+
+    /// Whether a list of quotes or another string may stand at a place.
+    fn is_choice(&self, place: u32) -> bool {
+        let place = self.places.get(place as usize);
+        let of_quotes = |at: usize| self.places.get(at).is_some_and(|items| items.quote.is_some());
+        place.is_some_and(|place| place.free_string && place.items.is_some_and(of_quotes))
+    }
+
     /// The one byte that may come next in a quote, if there is exactly one.
     pub(super) fn forced_byte(&mut self) -> Option<u8> {
         if !self.in_quote() {

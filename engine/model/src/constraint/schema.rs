@@ -33,7 +33,7 @@ pub(super) struct Place {
     /// The rule, where a string here is a quote.
     pub(super) quote: Option<QuoteRule>,
     /// Whether a string here may be something else than a quote.
-    free_string: bool,
+    pub(super) free_string: bool,
 }
 
 /// How long a quote may be.

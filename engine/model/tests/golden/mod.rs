@@ -3,6 +3,7 @@
 
 pub(crate) mod gguf;
 pub(crate) mod random;
+pub(crate) mod spelling;
 pub(crate) mod tolerances;
 
 use std::path::{Path, PathBuf};
