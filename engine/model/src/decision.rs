@@ -53,10 +53,22 @@ impl Default for Decision {
 /// A decision that was made.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Decided {
-    /// The model's log-odds of "none".
+    /// The model's log-odds of "none": where they were weighed, at the first token that decides; where it decided alone, over
+    /// both tokens that can.
     pub lean: f32,
     /// The log-odds that counted.
     pub log_odds: f32,
+}
+
+impl Decided {
+    /// One decision that the model makes alone in two steps: "none" at once, or else at the `later` place.
+    pub(crate) fn or(self, later: Decided) -> Decided {
+        let [first, second] = [self.lean, later.lean].map(|lean| 1.0 / (1.0 + (-f64::from(lean)).exp()));
+        let none = first + (1.0 - first) * second;
+        // What is left for the list, multiplied out: where "none" is nearly sure, 1 - none would round to nothing.
+        let lean = (none / ((1.0 - first) * (1.0 - second))).ln() as f32;
+        Decided { lean, log_odds: lean }
+    }
 }
 
 impl Decision {
@@ -94,6 +106,16 @@ mod tests {
         assert_eq!(log_sum([f32::NEG_INFINITY].into_iter()), None);
         let found = log_sum([500.0, 500.0, f32::NEG_INFINITY].into_iter()).unwrap();
         assert!((found - (500.0 + 2f32.ln())).abs() < 1e-3, "{found}");
+    }
+
+    #[test]
+    fn two_steps_are_one_decision() {
+        let decided = |lean: f32| Decided { lean, log_odds: lean };
+        let either = decided(0.0).or(decided(0.0));
+        assert!((either.lean - 3f32.ln()).abs() < 1e-6, "three in four: {either:?}");
+        assert!((decided(-40.0).or(decided(2.0)).lean - 2.0).abs() < 1e-5);
+        assert!((decided(2.0).or(decided(-40.0)).lean - 2.0).abs() < 1e-5);
+        assert!(decided(30.0).or(decided(5.0)).lean > 30.0);
     }
 
     #[test]

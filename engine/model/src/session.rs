@@ -408,16 +408,22 @@ impl Run {
         Ok(Next::Tokens(vec![choice.id]))
     }
 
-    /// The logits with the decision weighed in; nothing where none is to be made. A token that goes past "none" without
-    /// beginning the list is followed by a place where both could still come: that is decided already.
+    /// The logits with the decision weighed in; nothing where none is to be made, or the model makes it alone.
+    ///
+    /// A token that goes past "none" without beginning the list is followed by a place where both can still come. A model
+    /// that decides alone may well decide there; what was weighed is decided.
     fn weigh(&mut self, logits: &[f32], decision: Decision, mask: Option<&Mask>) -> Option<Vec<f32>> {
         let mask = mask.filter(|mask| !mask.abstaining().is_empty())?;
-        if self.past_none {
+        let own = decision == Decision::default();
+        if self.past_none && !own {
             return Some(without(logits, mask.abstaining()));
         }
         let (moved, decided) = decision.weigh(logits, mask)?;
-        self.decisions.push(decided);
-        Some(moved)
+        match self.decisions.last_mut().filter(|_| self.past_none) {
+            Some(earlier) => *earlier = earlier.or(decided),
+            None => self.decisions.push(decided),
+        }
+        (!own).then_some(moved)
     }
 
     /// The words that close thinking once its budget is used up: the program's own feature, M1 has no such switch.

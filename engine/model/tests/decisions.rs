@@ -88,8 +88,21 @@ fn unweighed_it_is_the_models_own() {
         assert!(decided.log_odds == decided.lean && decided.lean.is_finite());
     }
     let (moved, _) = asked.answer(Decision { lean: 2.0, shift: 1.0 }, greedy());
-    assert_eq!(moved.decisions[0].lean, own.decisions[0].lean, "the model's own lean is what is noted");
-    assert_eq!(moved.decisions[0].log_odds, 2.0 * own.decisions[0].lean + 1.0);
+    let decided = moved.decisions[0];
+    assert_eq!(decided.log_odds, 2.0 * decided.lean + 1.0);
+}
+
+/// Regression: a bare model was made to quote wherever its first token did not say "none" already, and never said it.
+#[test]
+fn a_model_that_decides_alone_may_still_say_none_after_a_token_that_goes_past_it() {
+    let asked = Asked::new();
+    let sampled = |seed| Sampling { temperature: 1.5, seed, ..greedy() };
+    let spelt_late = |made: &Generated| {
+        let name = asked.tokenizer.encode("\":").unwrap()[0];
+        made.text.starts_with(r#"{"rent":"none""#) && made.ids.get(r#"{"rent"#.len()) == Some(&name)
+    };
+    let late = (0..60).map(|seed| asked.answer(Decision::default(), sampled(seed)).0).find(spelt_late);
+    assert!(late.is_some_and(|made| made.decisions.len() == 2), "and it is noted as one decision for each field");
 }
 
 #[test]
