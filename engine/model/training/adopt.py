@@ -76,6 +76,7 @@ def record(config: dict, before: dict, after: dict, count: int, reports: list[di
     return {
         "machine": card.processor(),
         "hours": round(card.hours(steps), 2),
+        "went_on": bool(config["stage4"]["start"]),
         "length": config["tasks"]["length"],
         "weights": config["tasks"]["weights"],
         "documents": json.loads((work / "tasks" / "report.json").read_text())["documents"]["train"],

@@ -247,14 +247,15 @@ def tuning(folder: Path) -> str:
     if not path.exists():
         return ""
     tuned, about = json.loads(path.read_text()), json.loads((path.parent / "adapter.json").read_text())
-    shares = ", ".join(f"{task} {share:g}" for task, share in tuned["weights"].items())
+    shares = ", ".join(f"{task} {share:g}" for task, share in tuned["weights"].items() if share)
+    went_on = " It went on from the adapter of an earlier run, which is not counted here." if tuned["went_on"] else ""
     return f"""## Tuning
 
 The model comes with an adapter on its attention (`adapter/`, rank {about["rank"]}, {about["bytes"] / 1e6:.1f} MB, \
 {about["licence"]}), which the program always uses with it.
 All measures above are of the model without it. It was trained for {tuned["hours"]:.1f} hours on {tuned["machine"]}: \
 {about["steps"]} steps, {about["tokens"]:,} tokens,
-examples of at most {tuned["length"]} tokens, drawn by task ({shares}).
+examples of at most {tuned["length"]} tokens, drawn by task ({shares}).{went_on}
 
 On held-out documents, {tuned["held_out_examples"]} examples a task at most. A decision is the token at which a passage \
 and "none" part; whoever always gives

@@ -271,7 +271,8 @@ class Adoption(unittest.TestCase):
             common.write_json(made / "b.json", report)
             common.write_json(made / "a.json", report | {"measures": {"absent": 0.75}})
             asked = [adopt.measured("Questions", made / "b.json", made / "a.json")]
-            said = {"machine": "a desk", "hours": 1.0, "length": 64, "weights": {"quoting": 1.0}, "documents": {"cuad": 3}}
+            said = {"machine": "a desk", "hours": 1.0, "went_on": True, "length": 64, "weights": {"quoting": 1.0}}
+            said |= {"documents": {"cuad": 3}}
             figures = {"before": stated(2.0, 1.0, 0.0), "after": stated(1.0, 0.8, 0.6), "held_out_examples": 5}
             adopt.place(made, kept, said | figures | {"measured": asked})
             named = json.loads((kept / "lectern.json").read_text())
@@ -288,7 +289,7 @@ class Adoption(unittest.TestCase):
             self.assertEqual(card.tuning(kept), "")
         for part in ("| quoting | 2.000 | 1.000 | 1.00 | 0.80 | 0.00 | 0.60 | 0.40 |", "7 steps, 9,100 tokens", "CC BY 4.0",
                      "| topics | 2.000 | 1.000 | - | - | - | - | - |", "Questions (9 answers on 2 documents)",
-                     "| absent | 0.250 | 0.750 |"):
+                     "| absent | 0.250 | 0.750 |", "an earlier run"):
             self.assertIn(part, text)
         self.assertNotIn("only here", text)
         self.assertNotIn("decide.py", text)
