@@ -2,12 +2,15 @@
 //! besides the model.
 //!
 //! A model leans to one side by some log-odds. Tuning teaches it what to quote long before it teaches it when not to, so an
-//! adapter may carry weights, fitted on labelled documents it was not tuned on, that put the model's lean together with
+//! adapter may carry weights, fitted on labelled documents that are asked whole, that put the model's lean together with
 //! evidence from outside, here the scores of rules and search (stacking, Wolpert 1992; the model of the second level is a
 //! logistic regression).
 
 use crate::constraint::Mask;
 use serde::{Deserialize, Serialize};
+
+/// Largest log-odds either way: as good as certain, and still a number in JSON and among logits.
+const MOST: f32 = 1e4;
 
 /// How "none" is decided: its log-odds are `lean` times the model's, plus `evidence` times those from outside, plus `bias`.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -63,10 +66,11 @@ pub struct Decided {
 impl Decided {
     /// One decision that the model makes alone in two steps: "none" at once, or else at the `later` place.
     pub(crate) fn or(self, later: Decided) -> Decided {
-        let [first, second] = [self.lean, later.lean].map(|lean| 1.0 / (1.0 + (-f64::from(lean)).exp()));
-        let none = first + (1.0 - first) * second;
-        // What is left for the list, multiplied out: where "none" is nearly sure, 1 - none would round to nothing.
-        let lean = (none / ((1.0 - first) * (1.0 - second))).ln() as f32;
+        let probability = |log_odds: f32| 1.0 / (1.0 + (-f64::from(log_odds)).exp());
+        // What is left for the list; as 1 - none it would round to nothing where "none" is nearly sure.
+        let list = probability(-self.lean) * probability(-later.lean);
+        let none = probability(self.lean) + probability(-self.lean) * probability(later.lean);
+        let lean = ((none / list).ln() as f32).clamp(-MOST, MOST);
         Decided { lean, log_odds: lean }
     }
 }
@@ -79,7 +83,7 @@ impl Decision {
         let others = (0..logits.len() as u32).filter(|id| mask.allows(*id) && !abstaining.contains(id));
         let none = log_sum(abstaining.iter().filter_map(|id| logits.get(*id as usize).copied()))?;
         let lean = none - log_sum(others.filter_map(|id| logits.get(id as usize).copied()))?;
-        let log_odds = self.lean * lean + self.shift;
+        let log_odds = (self.lean * lean + self.shift).clamp(-MOST, MOST);
         let mut moved = logits.to_vec();
         for id in abstaining {
             if let Some(logit) = moved.get_mut(*id as usize) {
@@ -116,6 +120,8 @@ mod tests {
         assert!((decided(-40.0).or(decided(2.0)).lean - 2.0).abs() < 1e-5);
         assert!((decided(2.0).or(decided(-40.0)).lean - 2.0).abs() < 1e-5);
         assert!(decided(30.0).or(decided(5.0)).lean > 30.0);
+        assert!((decided(60.0).or(decided(40.0)).lean - 100.0).abs() < 1e-3, "beyond what 1 - p can tell from 1");
+        assert!(decided(900.0).or(decided(900.0)).lean.is_finite(), "JSON knows no infinity");
     }
 
     #[test]

@@ -78,6 +78,13 @@ fn every_place_is_decided_once_and_as_it_was_weighed() {
 }
 
 #[test]
+fn weights_without_measure_still_give_numbers() {
+    let (made, value) = Asked::new().answer(Decision { lean: 0.0, shift: f32::MAX }, greedy());
+    assert_eq!((&value["rent"], &value["law"]), (&json!("none"), &json!("none")));
+    assert!(made.decisions.iter().all(|decided| decided.log_odds.is_finite()));
+}
+
+#[test]
 fn unweighed_it_is_the_models_own() {
     let asked = Asked::new();
     let (own, _) = asked.answer(Decision::default(), greedy());
