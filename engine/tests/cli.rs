@@ -382,7 +382,7 @@ fn an_adapter_reaches_the_model_s_process_from_the_option_the_environment_and_th
     }
     let card = r#"{"format": 1, "name": "tiny", "chat_template": "chatml", "interim": true, "adapter": "tuned"}"#;
     desk.file("model/lectern.json", card);
-    assert_eq!(provenance(desk.command(&ask)), named);
+    assert_eq!(provenance(desk.command(&ask)), ("tiny".to_owned(), named.1), "its own: no other name");
     let model = desk.path("model");
     let info = desk.gives(0, &["model", "info", "--model", text(&model)]);
     assert!(info.contains("adapter         tiny-tuned: rank 4 on 13 maps, 0.05 MB"), "{info}");

@@ -60,7 +60,8 @@ fn an_adapter_is_used_where_the_folder_names_one_or_a_person_does() {
     }
     let card = r#"{"format": 1, "name": "tiny", "chat_template": "chatml", "interim": true, "adapter": "tuned"}"#;
     std::fs::write(place.model.join("lectern.json"), card).unwrap();
-    assert_eq!(place.load().card(), &named);
+    let own = place.load().card().clone();
+    assert_eq!((own.name.as_str(), &own.digest), ("tiny", &named.digest), "the same, and its own: no other name");
     std::fs::remove_file(place.model.join("tuned/adapter.json")).unwrap();
     let error = NativeGenerator::load(&place.model, None).map(|_| ()).unwrap_err().to_string();
     assert!(error.contains("adapter.json"), "{error}");

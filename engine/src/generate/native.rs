@@ -70,6 +70,7 @@ impl NativeGenerator {
         let keys_and_values = stated.keys_and_values.as_deref().map_or(Ok(KEYS_AND_VALUES), str::parse);
         let keys_and_values = keys_and_values.map_err(|e: UnknownPrecision| failed(format!("lectern.json: {e}")))?;
         let options = LoadOptions { quantize, keys_and_values };
+        let named_by_person = adapter.is_some();
         let adapter = find_adapter(adapter, folder, &stated)?.map(|path| Adapter::open(&path)).transpose();
         let adapter = adapter.map_err(|e| failed(e.to_string()))?;
         let model = Model::load_adapted(folder, options, adapter.as_ref()).map_err(|e| failed(e.to_string()))?;
@@ -78,8 +79,9 @@ impl NativeGenerator {
             format!("{}:{}:{}:{}", model.digest(), tokenizer.digest(), template.name(), framing::FRAMING_VERSION);
         let card = ModelCard {
             name: match &adapter {
-                Some(adapter) => format!("{} with {}", stated.name, adapter.name()),
-                None => stated.name,
+                // A model's own belongs to it; the digest tells one with it from one without.
+                Some(adapter) if named_by_person => format!("{} with {}", stated.name, adapter.name()),
+                _ => stated.name,
             },
             description: stated.description,
             license: stated.license,
