@@ -177,16 +177,14 @@ impl Constraint {
             trie.add_bias(&mut self.quotes, &mut own, &[]);
             set.and(&own);
         } else {
-            let chooses = self.quotes.nears_choice();
             for &token in &vocabulary.marks {
                 if !set.is_allowed(token) {
                     continue;
                 }
-                let bytes = vocabulary.tokenizer.bytes_of(token);
-                if !self.follows(bytes) {
-                    set.disallow_token(token);
-                } else if chooses && self.quotes.abstains(bytes) {
-                    abstaining.push(token);
+                match self.quotes.follow(vocabulary.tokenizer.bytes_of(token)) {
+                    None => set.disallow_token(token),
+                    Some(true) => abstaining.push(token),
+                    Some(false) => {}
                 }
             }
         }
@@ -228,13 +226,6 @@ impl Constraint {
         }
         self.quotes.pop(bytes.len());
         bytes
-    }
-
-    /// Whether the quotes allow `bytes`; leaves them as they were.
-    fn follows(&mut self, bytes: &[u8]) -> bool {
-        let taken = self.quotes.push_all(bytes);
-        self.quotes.pop(taken);
-        taken == bytes.len()
     }
 }
 

@@ -1,10 +1,10 @@
 //! Fields of a pack: asked in small groups over the one reading, grounded, normalised, cross-checked by rules and search.
 
-use super::asking::{Asking, Beside};
+use super::asking::Asking;
 use super::ending;
 use super::evidence::{Grounded, Grounds, one_line, strings};
 use super::pack::{FieldSpec, FieldType, Pack};
-use super::sought::{Seeker, Sought, evidence_for_none};
+use super::sought::{Seeker, beside};
 use super::{Claim, ClaimKind, Evidence, MatchKind, Status, TaskError, prompt};
 use crate::text::Span;
 use crate::values::{self, Found, Value as Normal};
@@ -30,11 +30,9 @@ pub(crate) fn run(
         asking.progress(i * FIELDS_PER_REQUEST, pack.fields.len(), "fields")?;
         let label = group.iter().map(|f| f.name.as_str()).collect::<Vec<_>>().join(", ");
         let request = group.iter().map(FieldSpec::request).collect::<Vec<_>>().join(" ");
-        let sought = seeker.seek(&request, within).into_iter().take(prompt::FIELD_PASSAGES);
-        let sought: Vec<Sought> = sought.collect();
-        let passages = grounds.words_of(&sought.iter().map(|s| s.span).collect::<Vec<_>>());
-        let beside = Beside { passages, evidence: Some(evidence_for_none(&sought)) };
-        let answer = asking.ask_beside(&label, prompt::fields(group), beside)?;
+        let mut sought = seeker.seek(&request, within);
+        sought.truncate(prompt::FIELD_PASSAGES);
+        let answer = asking.ask_beside(&label, prompt::fields(group), beside(grounds, &sought))?;
         for field in group {
             let found = answer.as_ref().map(|a| a.get(&field.name).filter(|v| v.get("quotes").is_some()));
             match found {

@@ -1,9 +1,9 @@
 //! A question in the person's words: an answer with passages, or "not in the document" with what was searched. What rules
 //! and search find for it is shown to the model beside the question, and its answer is held against that.
 
-use super::asking::{Asking, Beside};
+use super::asking::Asking;
 use super::evidence::{Grounded, Grounds, look_over, one_line, shares, strings, touches};
-use super::sought::{Seeker, Sought, evidence_for_none};
+use super::sought::{Seeker, Sought, beside};
 use super::{Claim, ClaimKind, Evidence, FoundBy, MatchKind, Method, SearchedNote, Status, TaskError, prompt};
 use crate::index::nearest::carrying;
 use crate::text::Span;
@@ -33,9 +33,7 @@ pub(crate) fn run(
     asking.stage("question", "Answering")?;
     asking.progress(0, 1, "steps")?;
     let sought = seeker.seek(question.words, within);
-    let passages = grounds.words_of(&sought.iter().map(|s| s.span).collect::<Vec<_>>());
-    let beside = Beside { passages, evidence: Some(evidence_for_none(&sought)) };
-    let Ok(given) = asking.ask_beside("Answer", prompt::question(question.words), beside)? else {
+    let Ok(given) = asking.ask_beside("Answer", prompt::question(question.words), beside(grounds, &sought))? else {
         return Ok(Vec::new());
     };
     asking.progress(1, 1, "steps")?;

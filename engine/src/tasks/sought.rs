@@ -1,6 +1,7 @@
 //! What rules and search find for a request, with how probable it is that each passage answers it: what is shown to a model
 //! beside the request, what its answer is held against, and the answer where no model is asked.
 
+use super::asking::Beside;
 use super::ending::{self, AGREEMENT_DATE, EFFECTIVE_DATE};
 use super::evidence::{Grounded, Grounds, one_line};
 use super::pack::{FieldSpec, FieldType, Pack};
@@ -34,10 +35,16 @@ pub(crate) struct Sought {
 }
 
 /// Log-odds that none of the passages answers: those of the most probable one, turned round.
-pub(crate) fn evidence_for_none(sought: &[Sought]) -> f32 {
+fn evidence_for_none(sought: &[Sought]) -> f32 {
     // A score of 0 or 1 is no proof: the clamp is about what the tables were fitted on.
     let best = sought.iter().map(|s| s.score).fold(0.0, f64::max).clamp(0.01, 0.99);
     ((1.0 - best) / best).ln() as f32
+}
+
+/// What goes to the model with a request: the passages `sought` for it, and what they say of there being an answer.
+pub(crate) fn beside(grounds: &Grounds<'_>, sought: &[Sought]) -> Beside {
+    let passages = grounds.words_of(&sought.iter().map(|s| s.span).collect::<Vec<_>>());
+    Beside { passages, evidence: Some(evidence_for_none(sought)) }
 }
 
 /// Looks for passages in one document.

@@ -71,32 +71,20 @@ impl QuoteMachine {
         self.stack.last().is_some_and(|(top, _)| *top == NONE)
     }
 
-    /// Whether the next bytes may lead to a value that is a list of quotes or a word instead of them.
-    pub(super) fn nears_choice(&self) -> bool {
-        match self.top().map(|frame| (frame.at, frame.place)) {
-            Some((At::Value, place) | (At::Colon { place }, _)) => self.is_choice(place),
-            Some((At::Name { low, high, .. }, place)) => {
-                let properties =
-                    self.places.get(place as usize).and_then(|p| p.properties.get(low as usize..high as usize));
-                properties.into_iter().flatten().any(|(_, place)| self.is_choice(*place as u32))
-            }
-            _ => false,
-        }
-    }
-
-    /// Whether `bytes`, which may come next, begin such a word.
-    pub(super) fn abstains(&mut self, bytes: &[u8]) -> bool {
-        let (mut taken, mut found) = (0, false);
+    /// Whether `bytes` may come next, and then whether they begin a word where a list of quotes could stand instead.
+    /// Leaves the machine as it was.
+    pub(super) fn follow(&mut self, bytes: &[u8]) -> Option<bool> {
+        let (mut taken, mut abstains) = (0, false);
         for byte in bytes {
-            let at_choice = self.top().is_some_and(|frame| frame.at == At::Value && self.is_choice(frame.place));
-            found = at_choice && *byte == b'"';
-            if found || !self.push(*byte) {
+            let chooses = *byte == b'"' && self.top().is_some_and(|f| f.at == At::Value && self.is_choice(f.place));
+            if !self.push(*byte) {
                 break;
             }
+            abstains |= chooses;
             taken += 1;
         }
         self.pop(taken);
-        found
+        (taken == bytes.len()).then_some(abstains)
     }
 
     /// Whether a list of quotes or another string may stand at a place.
