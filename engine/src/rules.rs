@@ -9,11 +9,13 @@
 pub(crate) mod asked;
 mod features;
 mod introduced;
+mod name;
 #[cfg(test)]
 mod parity;
 mod pieces;
 pub mod salience;
 pub(crate) mod segments;
+mod signed;
 mod stated;
 mod table;
 mod weights;
@@ -27,13 +29,18 @@ use std::collections::{HashMap, HashSet};
 pub use table::{Category, RulesError, Table};
 use weights::Held;
 
-/// How probable it is that a name in an agreement's introduction is labelled as a party. Of 127 claims that this added on
-/// 110 contracts of CUAD's training split 121 were; a little less is told, because rules were tried on some of them.
-const INTRODUCED: f64 = 0.9;
-
+/// How probable it is that a name in an agreement's introduction is labelled as a party. Of 560 such names in the contracts
+/// of CUAD's training split 542 are; a little less is told, because rules were tried on them.
+const INTRODUCED: f64 = 0.95;
+/// The same of a name above a signature where nothing introduces two parties: of 124 names 110 are, and most of these
+/// contracts were looked at when the rule was written.
+const SIGNED: f64 = 0.7;
 /// How probable it is that a date that the agreement calls its "Effective Date" is labelled as that: of the first such dates
 /// of 87 contracts of CUAD's training split 73 are.
 const CALLED: f64 = 0.84;
+/// The same of a date on which the agreement or its term is said to begin. People note another day as often as this one, so
+/// it only comes before dates that nothing speaks for.
+const BEGINS: f64 = 0.65;
 /// The learned field that holds the law.
 const GOVERNING_LAW: &str = "Governing Law";
 
@@ -106,7 +113,10 @@ impl<'a> Ruled<'a> {
                 let whole = self.sentences.iter().zip(&of_sentences);
                 let whole = whole.map(|(span, score)| Candidate { span: *span, score: *score }).collect();
                 found.extend(match field.name.as_str() {
-                    EXPIRATION_DATE => self.stated(whole, category.threshold, stated::ends),
+                    EXPIRATION_DATE => {
+                        let whole = self.stated(whole, category.threshold, stated::ends);
+                        self.stated(whole, category.threshold, stated::lasts)
+                    }
                     GOVERNING_LAW => self.stated(whole, category.threshold, stated::governs),
                     _ => whole,
                 });
@@ -116,9 +126,13 @@ impl<'a> Ruled<'a> {
                     let all = pieces.places.iter().zip(scores);
                     let all = all.map(|((span, _), score)| Candidate { span: *span, score });
                     let all = match category.piece {
-                        Some((Piece::Party, _)) => self.introduced(all.collect()),
+                        Some((Piece::Party, _)) => {
+                            // "Name: Ann Lee": a label is no part of a name.
+                            let bare = |c: &Candidate| !self.document.slice(c.span).is_some_and(|t| t.contains(':'));
+                            self.introduced(all.filter(bare).collect())
+                        }
                         Some((Piece::Date, _)) if field.name == EFFECTIVE_DATE => {
-                            let all = self.called_effective(all.collect());
+                            let all = self.said_effective(all.collect());
                             self.stated(all, category.threshold, stated::takes_effect)
                         }
                         _ => all.collect(),
@@ -143,24 +157,32 @@ impl<'a> Ruled<'a> {
         places.iter().filter_map(scored).collect()
     }
 
-    /// `candidates` with the names of the document's introduction: a candidate that is a part of one, or holds one and
-    /// more, gives way to it.
+    /// `candidates` with the names of the document's introduction, or where nothing introduces two parties with those above
+    /// its signatures: a candidate that is a part of one, or holds one and more, gives way to it.
     fn introduced(&self, mut candidates: Vec<Candidate>) -> Vec<Candidate> {
-        for span in introduced::introduced(&self.document.text) {
+        let introduced = introduced::introduced(self.document);
+        let (names, least) = match introduced.len() {
+            0 | 1 => ([introduced, signed::signed(&self.document.text)].concat(), SIGNED),
+            _ => (introduced, INTRODUCED),
+        };
+        for span in names {
             let same = |c: &Candidate| c.span == span;
-            let score = candidates.iter().filter(|c| same(c)).map(|c| c.score).fold(INTRODUCED, f64::max);
+            let score = candidates.iter().filter(|c| same(c)).map(|c| c.score).fold(least, f64::max);
             candidates.retain(|c| !c.span.overlaps(span));
             candidates.push(Candidate { span, score });
         }
         candidates
     }
 
-    /// `candidates` with those dates that the agreement calls its day of effect sure to be it.
-    fn called_effective(&self, mut candidates: Vec<Candidate>) -> Vec<Candidate> {
+    /// `candidates` with those dates more sure that the agreement calls its day of effect or lets its term begin on.
+    fn said_effective(&self, mut candidates: Vec<Candidate>) -> Vec<Candidate> {
         for sentence in &self.sentences {
-            let called = stated::called_effective(self.document.slice(*sentence).unwrap_or_default());
-            let Some(span) = called.map(|s| s.shifted(sentence.start())) else { continue };
-            candidates.iter_mut().filter(|c| c.span == span).for_each(|c| c.score = c.score.max(CALLED));
+            let text = self.document.slice(*sentence).unwrap_or_default();
+            let said = [(stated::called_effective(text), CALLED), (stated::begins_on(text), BEGINS)];
+            for (date, least) in said.into_iter().filter_map(|(date, least)| Some((date?, least))) {
+                let of_date = |c: &&mut Candidate| c.span == date.shifted(sentence.start());
+                candidates.iter_mut().filter(of_date).for_each(|c| c.score = c.score.max(least));
+            }
         }
         candidates
     }

@@ -96,6 +96,16 @@ fn sentences_stop_at_ends_and_not_at_abbreviations() {
 }
 
 #[test]
+fn a_full_stop_inside_a_date_ends_no_sentence() {
+    let cut = |text: &str| sentences::in_span(text, Span::new(0, text.len())).len();
+    for date in ["made on April. 1st 2019 by us", "until March 18. 2021, unless", "this 16 day of August. 2012 by us"] {
+        assert_eq!(cut(date), 1, "{date}");
+    }
+    assert_eq!(cut("We met in April. It rained."), 2);
+    assert_eq!(cut("It rose to 18. 2021 was better."), 2);
+}
+
+#[test]
 fn the_plain_scan_finds_longer_forms_but_no_parts_of_words() {
     let document = doc(
         "Either party may terminate. The terminal is open. Governing laws of Delaware apply. The art of war; a party.",

@@ -39,6 +39,10 @@ fn dates_in_many_written_forms() {
         ("15/3/2024", "2024-03-15"),
         ("March 2024", "2024-03"),
         ("March, 2024", "2024-03"),
+        ("until the last day in February, 2023", "2023-02-28"),
+        ("the end of June 2024", "2024-06-30"),
+        ("in effect until the end of 2006 and", "2006-12-31"),
+        ("at the end of December 2024", "2024-12-31"),
         // none of these is a date
         ("30 February 2024", ""),
         ("you may 2024 times march on", ""),
@@ -46,6 +50,8 @@ fn dates_in_many_written_forms() {
         ("March 15, 2,000 units", ""),
         ("file 1/2/2024/7", ""),
         ("32.13.2024", ""),
+        ("at the end of 2024/25", ""),
+        ("in 2024", ""),
     ] {
         assert_eq!(one(FieldType::Date, text), iso, "{text:?}");
     }

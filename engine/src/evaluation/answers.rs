@@ -71,7 +71,7 @@ pub fn right(kind: FieldType, noted: &str, claims: &[&Claim]) -> Option<bool> {
         FieldType::Party => {
             let wanted = parties(noted);
             let texts: Vec<Vec<String>> = claims.iter().map(|c| folded_words(&c.text)).collect();
-            let named = |name: &&Vec<String>| texts.iter().any(|t| is_named(name, t));
+            let named = |names: &&Vec<Vec<String>>| names.iter().any(|name| texts.iter().any(|t| is_named(name, t)));
             // Notes list groups and defined terms too; two parties, or the only one, make an agreement.
             let enough = wanted.len().min(2);
             (enough > 0).then(|| wanted.iter().filter(named).count() >= enough)
@@ -131,8 +131,15 @@ fn is_named(name: &[String], text: &[String]) -> bool {
     strsim::osa_distance(&name, &text) <= (name.chars().count() + 2) / 8
 }
 
-/// The names in a note of parties, each as the words that tell it from others.
-fn parties(noted: &str) -> Vec<Vec<String>> {
+/// The names in a note of parties, each as the words that tell it from others; for a party that the document leaves open
+/// (`an individual ("Developer")`, `you (the "Affiliate")`) also what it is called there, the only name it has.
+fn parties(noted: &str) -> Vec<Vec<Vec<String>>> {
+    let roles = |entry: &str| -> Vec<Vec<String>> {
+        let name = entry.split(['(', '“', '"']).next().unwrap_or_default().trim();
+        let open = name.eq_ignore_ascii_case("you") || !name.contains(char::is_uppercase);
+        let called = entry.split(['“', '"', '”']).skip(1).step_by(2).map(folded_words);
+        called.filter(|words| open && !name.is_empty() && !words.is_empty()).collect()
+    };
     let name = |entry: &str| -> Vec<String> {
         let entry = entry.split(['“', '"']).next().unwrap_or_default();
         let lower = entry.to_ascii_lowercase();
@@ -144,7 +151,11 @@ fn parties(noted: &str) -> Vec<Vec<String>> {
             if bare.trim_end().ends_with(')') { bare.rsplit_once('(').map_or(bare, |(name, _)| name) } else { bare };
         folded_words(bare).into_iter().filter(|w| !FORMS.contains(&w.as_str())).collect()
     };
-    noted.split(';').map(name).filter(|n| !n.is_empty()).collect()
+    let names = |entry: &str| -> Vec<Vec<String>> {
+        let own = name(entry);
+        if own.is_empty() { Vec::new() } else { [vec![own], roles(entry)].concat() }
+    };
+    noted.split(';').map(names).filter(|n| !n.is_empty()).collect()
 }
 
 #[cfg(test)]
@@ -201,6 +212,11 @@ mod tests {
         assert_eq!(right(FieldType::Party, noted, &[&orion, &baltic]), Some(true));
         assert_eq!(right(FieldType::Party, noted, &[&orion]), Some(false));
         assert_eq!(right(FieldType::Party, "(\"Parties\")", &[&orion]), None);
+        let open = "Orion Metals, Inc.; an individual (\"Developer\" or \"you\")";
+        assert_eq!(right(FieldType::Party, open, &[&orion, &claim("Developer", None)]), Some(true));
+        assert_eq!(right(FieldType::Party, open, &[&orion]), Some(false));
+        let named = "Orion Metals, Inc.; Ann Lee (\"Developer\")";
+        assert_eq!(right(FieldType::Party, named, &[&orion, &claim("Developer", None)]), Some(false));
         assert_eq!(right(FieldType::Party, "Orion Metals, Inc. (ORM)", &[&orion]), Some(true));
         let noted = "Nuvem Laboratorios S.A. and its Affiliates (\"Nuvem\"); Orion Metals (Oslo) Ltd";
         let (nuvem, oslo) = (claim("Nuvem Laboratórios S.A", None), claim("Orion Metals (Oslo) Ltd", None));

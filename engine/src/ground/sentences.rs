@@ -10,6 +10,22 @@ const ABBREVIATIONS: &[&str] = &[
     "gov", "hon", "rev", "s.a", "b.v", "n.v", "a.m", "p.m",
 ];
 
+/// The months: "April. 1st 2019" and "March 18. 2021" are dates, whatever mark stands in them.
+const MONTHS: [&str; 12] = [
+    "january",
+    "february",
+    "march",
+    "april",
+    "may",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
+    "december",
+];
+
 /// The sentences of `document` in order: disjoint, trimmed, none empty, none across two blocks. Running headers are
 /// left out, since they interrupt what they stand in.
 pub fn sentences(document: &DocText) -> Vec<Span> {
@@ -72,10 +88,23 @@ fn ends_sentence(piece: &str, i: usize, c: char) -> bool {
     let before = piece.get(..i).unwrap_or_default();
     let word =
         before.rsplit(|c: char| c.is_whitespace() || matches!(c, '(' | '"' | '“' | ',')).next().unwrap_or_default();
+    if inside_date(before, word, next) {
+        return false;
+    }
     let alone = before.len() == word.len() || before.trim_end_matches(word).ends_with('\n');
     let numbering = word.chars().all(|c| c.is_ascii_digit() || c == '.') || word.chars().count() == 1;
     !(ABBREVIATIONS.contains(&word.to_lowercase().as_str())
         || (numbering && (alone || word.chars().all(char::is_uppercase))))
+}
+
+/// Whether the full stop after `word`, the last of `before`, stands in a date that goes on with `next`: after the month, or
+/// after the day that follows it.
+fn inside_date(before: &str, word: &str, next: &str) -> bool {
+    let month = |word: &str| MONTHS.iter().any(|m| m.eq_ignore_ascii_case(word));
+    let digits = next.len() - next.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    let day = matches!(word.len(), 1 | 2) && word.bytes().all(|b| b.is_ascii_digit());
+    let before_day = || before.trim_end_matches(word).split_whitespace().next_back().unwrap_or_default();
+    (month(word) && digits > 0) || (day && digits == 4 && month(before_day()))
 }
 
 fn starts_with_blank_line(rest: &str) -> bool {

@@ -2,21 +2,22 @@
 //! Ellmar, a municipal corporation (the "Landlord")". The name is what stands before what a party is called; it needs no
 //! legal form, which is all that the pieces of sentences know a name by.
 
+use super::name::{END, HEAD, NO_PARTY, ROLES, brand, ends_with_form, is_person, name_in};
 use crate::ground::stands_on_words;
-use crate::text::Span;
-use crate::values::{is_form, party_name};
+use crate::text::{DocText, Span};
+use crate::values::is_form;
 
 /// How far into a document an introduction may begin, and its greatest length, in bytes.
 const WITHIN: usize = 12_000;
 const LONGEST: usize = 2_400;
-/// Longest name, in words; longer ones are descriptions.
-const MOST_WORDS: usize = 12;
+/// How far into a document a paragraph may introduce parties without a word that leads into it, in bytes.
+const OPENING: usize = 3_000;
+/// How much may stand between two names that only an "and" joins, in bytes.
+const JOINED: usize = 300;
 /// Marks around what a party is called.
 const QUOTES: [char; 5] = ['"', '“', '”', '‘', '’'];
 /// Words that lead into an introduction.
-const LEADS: [&str; 4] = ["between", "among", "amongst", "b e t w e e n"];
-/// The word that does where a list follows.
-const HEAD: &str = "parties";
+const LEADS: [&str; 6] = ["between", "among", "amongst", "b e t w e e n", "into by", "made by"];
 /// Where an introduction ends at the latest, in lower case.
 const ENDS: [&str; 10] = [
     "whereas",
@@ -30,25 +31,32 @@ const ENDS: [&str; 10] = [
     "agrees as follows",
     "it is agreed",
 ];
-/// Words of defined terms that name no party.
-const NO_PARTY: [&str; 12] = [
-    "party",
-    "parties",
-    "agreement",
-    "date",
-    "act",
-    "contract",
-    "term",
-    "amendment",
-    "lease",
-    "exhibit",
-    "signatory",
-    "collectively",
-];
+/// How the first clause of an agreement begins.
+const CLAUSES: [&str; 4] = ["1. ", "1 ", "1.1", "Article "];
 
-/// The names in the first introduction of `text` that names at least two parties, in order; where there is none, the
-/// names after "Party A:" and so on, or the two of its cover.
-pub(super) fn introduced(text: &str) -> Vec<Span> {
+/// The names in the first introduction of `document` that names at least two parties, in order: before what they are called,
+/// or two names with an "and" between, one of them with a legal form. Where there is none: the names after "Party A:" or
+/// "Licensor:" and so on; those of a paragraph that begins with one; or the two of the cover.
+pub(super) fn introduced(document: &DocText) -> Vec<Span> {
+    introduced_in(&with_ends(document))
+}
+
+/// The first lines of `document` with [`END`] for the line break after each block: every place stays where it is.
+fn with_ends(document: &DocText) -> String {
+    let text = &document.text;
+    let head = text.get(..text.floor_char_boundary(WITHIN + LONGEST)).unwrap_or(text);
+    let mut bytes = head.as_bytes().to_vec();
+    for block in &document.blocks {
+        if let Some(after) = bytes.get_mut(block.span.end()).filter(|b| **b == b'\n') {
+            *after = END as u8;
+        }
+    }
+    // One ASCII character took the place of another, so it is UTF-8 as before.
+    String::from_utf8(bytes).unwrap_or_default()
+}
+
+/// The same in a text with [`END`] after its blocks.
+fn introduced_in(text: &str) -> Vec<Span> {
     let head = text.get(..text.floor_char_boundary(WITHIN)).unwrap_or(text);
     let lower = head.to_ascii_lowercase();
     // "Parties: (1) Ann Lee": a heading, not a word of a sentence.
@@ -56,22 +64,98 @@ pub(super) fn introduced(text: &str) -> Vec<Span> {
     let leads = LEADS.iter().flat_map(|lead| word_ends(&lower, lead));
     let mut leads: Vec<usize> = leads.chain(word_ends(&lower, HEAD).filter(listed)).collect();
     leads.sort_unstable();
-    let mut found = leads.into_iter().map(|from| names(text, from));
-    let named = found.find(|names| names.len() >= 2).unwrap_or_else(|| by_letter(head));
-    if named.is_empty() { cover(head) } else { named }
+    let two = |names: &Vec<Span>| names.len() >= 2;
+    let led = |from: &usize| {
+        Some(names_in(text, region(text, *from))).filter(two).or_else(|| Some(joined(text, *from)).filter(two))
+    };
+    let introduced = leads.iter().find_map(led);
+    let labelled = || Some(by_label(head)).filter(two);
+    // Without a word that leads to names, they must look like some.
+    let beginning =
+        || paragraphs(head).map(|paragraph| names_in(text, paragraph)).find(|n| two(n) && look_like_names(text, n));
+    introduced.or_else(labelled).or_else(beginning).unwrap_or_else(|| cover(head))
 }
 
-/// The names after "Party A:" and "Party B:", and so on.
-fn by_letter(head: &str) -> Vec<Span> {
-    let label = |letter: char| {
+/// The names after "Party A:" and "Party B:", and so on, or after "Licensor:" and "Licensee:".
+fn by_label(head: &str) -> Vec<Span> {
+    let letter = |letter: char| {
         let label = format!("Party {letter}:");
-        head.find(&label).map(|at| Span::new(at, at + label.len()))
+        // "Representative of Party A:" names somebody else.
+        let own = |at: &usize| !head.get(..*at).is_some_and(|t| t.trim_end().ends_with(" of"));
+        head.match_indices(&label).map(|(at, _)| at).find(own).map(|at| Span::new(at, at + label.len()))
     };
-    let labels: Vec<Span> = ('A'..='F').map_while(label).collect();
+    let letters: Vec<Span> = ('A'..='F').map_while(letter).collect();
+    let by_letter = after_labels(head, &letters);
+    if by_letter.len() >= 2 {
+        return by_letter;
+    }
+    let role = |line: Span| {
+        let (label, _) = head.get(line.range())?.split_once(':')?;
+        let known = ROLES.iter().any(|role| label.trim_end().eq_ignore_ascii_case(role));
+        known.then(|| Span::new(line.start(), line.start() + label.len() + 1))
+    };
+    let roles: Vec<Span> = lines(head, Span::new(0, head.len())).filter_map(role).collect();
+    after_labels(head, &roles)
+}
+
+/// The names that stand right after each of `labels`, each up to the next one.
+fn after_labels(head: &str, labels: &[Span]) -> Vec<Span> {
     let ends = labels.iter().skip(1).map(|l| l.start()).chain([head.len()]);
     let pieces = labels.iter().zip(ends).map(|(label, end)| Span::new(label.end(), end.max(label.end())));
-    let names: Vec<Span> = pieces.filter_map(|piece| name_at(head, lines(head, piece).next()?)).collect();
-    if names.len() >= 2 { names } else { Vec::new() }
+    pieces.filter_map(|piece| name_at(head, lines(head, piece).next()?)).collect()
+}
+
+/// Two names after `from` with nothing but an "and" and what describes the first between them; at least one has a legal
+/// form, or anything could be two names.
+fn joined(text: &str, from: usize) -> Vec<Span> {
+    let region = region(text, from);
+    let piece = text.get(region.range()).unwrap_or_default();
+    // "between Ellmar and Hillside Inc.": without a form the first ends with the "and"; in capitals it may be of one name.
+    let and = word_ends(piece, "and").next().unwrap_or(piece.len());
+    let short = || name_in(piece.get(..and.saturating_sub("and".len()))?);
+    let formed = |name: &Span| ends_with_form(piece, *name);
+    let whole = name_in(piece).filter(formed);
+    let pair = |first: Option<Span>| {
+        let first = first.filter(|n| n.start() <= "\r\rthe ".len())?;
+        let rest = piece.get(first.end()..)?;
+        let at = next_party(rest)?;
+        let second = name_in(rest.get(at..)?)?.shifted(first.end() + at);
+        // What describes the first may hold an "and" too: "under the laws of England and Wales".
+        let between = piece.get(first.end()..second.start())?;
+        let text_of = |name: Span| piece.get(name.range()).unwrap_or_default().to_lowercase();
+        // The same party, named again.
+        let same = text_of(first).starts_with(&text_of(second)) || text_of(second).starts_with(&text_of(first));
+        let bare = between.len() <= ",\r\rand the ".len();
+        let forms = usize::from(formed(&first)) + usize::from(formed(&second));
+        let enough =
+            forms >= if bare { 1 } else { 2 } || (formed(&first) && is_person(piece, second) && !between.contains(END));
+        let close = between.len() <= JOINED && enough && !same;
+        close.then(|| vec![first.shifted(from), second.shifted(from)])
+    };
+    pair(whole).or_else(|| pair(short())).unwrap_or_default()
+}
+
+/// Whether the first of `names` or the second has a legal form, and each has one or is no more than a few words in capitals.
+fn look_like_names(text: &str, names: &[Span]) -> bool {
+    let formed = |name: &Span| ends_with_form(text, *name);
+    let person = |name: &Span| {
+        let name = text.get(name.range()).unwrap_or_default();
+        name.split_whitespace().count() <= 4
+            && name.chars().all(|c| c.is_alphabetic() || matches!(c, ' ' | '.' | '-' | '\n' | '\''))
+    };
+    names.iter().take(2).any(formed) && names.iter().all(|name| formed(name) || person(name))
+}
+
+/// The paragraphs of the first lines that begin with a capital, each also from where a column begins in it.
+fn paragraphs(head: &str) -> impl Iterator<Item = Span> + '_ {
+    let opening = head.get(..head.floor_char_boundary(OPENING)).unwrap_or(head);
+    let breaks = ["\r", "   "].into_iter().flat_map(|mark| opening.match_indices(mark));
+    let mut starts: Vec<usize> = breaks.map(|(at, mark)| at + mark.len()).chain([0]).collect();
+    starts.sort_unstable();
+    let rest = |at: usize| head.get(at..).unwrap_or_default();
+    let begins = move |at: &usize| rest(*at).trim_start().starts_with(|c: char| !c.is_lowercase());
+    let end = move |at: usize| at + rest(at).find(END).unwrap_or(rest(at).len());
+    starts.into_iter().filter(begins).map(move |at| Span::new(at, end(at)))
 }
 
 /// The names above and below a line that is only "and", as covers of agreements have them.
@@ -89,16 +173,21 @@ fn cover(head: &str) -> Vec<Span> {
 fn lines(text: &str, within: Span) -> impl Iterator<Item = Span> {
     let mut at = within.start();
     let piece = text.get(within.range()).unwrap_or_default();
-    piece.split_inclusive('\n').filter_map(move |line| {
+    piece.split_inclusive(['\n', END]).filter_map(move |line| {
         let start = at + (line.len() - line.trim_start().len());
         at += line.len();
         (!line.trim().is_empty()).then(|| Span::new(start, start + line.trim().len()))
     })
 }
 
-/// The name that the line at `line` begins with.
+/// The name that the line at `line` begins with: of several columns the first, without the same name in other letters.
 fn name_at(text: &str, line: Span) -> Option<Span> {
-    Some(name_in(text.get(line.range())?)?.shifted(line.start()))
+    let line_text = text.get(line.range())?;
+    let foreign =
+        |(at, _): &(usize, &str)| line_text.get(at + 1..).is_some_and(|t| !t.starts_with(|c: char| c.is_ascii()));
+    let end = line_text.match_indices('(').find(foreign).map(|(at, _)| at);
+    let end = line_text.find("   ").into_iter().chain(end).min().unwrap_or(line_text.len());
+    Some(name_in(line_text.get(..end)?)?.shifted(line.start()))
 }
 
 /// Where `word` ends in `lower` (a text in lower case) as a word of its own.
@@ -107,13 +196,17 @@ fn word_ends<'t>(lower: &'t str, word: &'t str) -> impl Iterator<Item = usize> +
     places.filter(|place| stands_on_words(lower, *place)).map(Span::end)
 }
 
-/// The names between `from` and the end of the introduction that begins there.
-fn names(text: &str, from: usize) -> Vec<Span> {
-    let region = region(text, from);
+/// The names before what parties are called in `region`.
+fn names_in(text: &str, region: Span) -> Vec<Span> {
     let mut found: Vec<Span> = Vec::new();
     let mut rest = region.start();
     for role in roles(text, region) {
         let before = text.get(rest..role.start()).unwrap_or_default();
+        // The clauses begin.
+        let clause = |line: &str| CLAUSES.iter().any(|mark| line.starts_with(mark));
+        if !found.is_empty() && before.split(['\n', END]).skip(1).any(clause) {
+            break;
+        }
         let begin = if rest == region.start() { 0 } else { next_party(before).unwrap_or(before.len()) };
         if let Some(name) = name_in(before.get(begin..).unwrap_or_default()) {
             found.push(name.shifted(rest + begin));
@@ -140,7 +233,9 @@ fn roles(text: &str, region: Span) -> Vec<Span> {
         let Some(close) = piece.get(open..).and_then(|t| t.find(')')).map(|i| open + i) else { break };
         // "Orion Metals (Oslo) Ltd": inside a name.
         let next = piece.get(close + 1..).unwrap_or_default().split_whitespace().next().unwrap_or_default();
+        // "Elm Care (EC) A Texas Corporation": a description in capitals.
         let goes_on = piece.get(close + 1..).is_some_and(|t| t.strip_prefix(' ').is_some_and(starts_in_capital));
+        let goes_on = goes_on && !["A", "An"].contains(&next);
         let bare = !piece.get(open..close).unwrap_or_default().contains(QUOTES);
         let inside_name = is_form(next.trim_matches(['(', ')', ',', '.', ';'])) || (goes_on && bare);
         if !inside_name && calls_a_party(piece.get(open + 1..close).unwrap_or_default()) {
@@ -154,12 +249,36 @@ fn roles(text: &str, region: Span) -> Vec<Span> {
         let quoted = line.match_indices(['"', '“', '”']).nth(1).map(|(i, mark)| i + mark.len());
         let end = line.find(['\n', ';', '(']).unwrap_or(line.len()).min(line.floor_char_boundary(60));
         let end = quoted.unwrap_or(end).min(end);
-        if !inside && line.get(..end).is_some_and(|l| l.contains("called") || l.contains("referred to as")) {
+        if !inside && line.get(..end).is_some_and(|l| l.contains("called") || l.contains("referred to")) {
             found.push(Span::new(at, at + end));
         }
     }
+    if found.is_empty() {
+        found = quoted_roles(piece);
+    }
     found.sort_unstable();
     found.into_iter().map(|s| s.shifted(region.start())).collect()
+}
+
+/// What parties are called in quotes alone, as covers have it: `"Licensor" / "Elm"`.
+fn quoted_roles(piece: &str) -> Vec<Span> {
+    let marks: Vec<(usize, &str)> = piece.match_indices(['"', '“', '”']).collect();
+    let mut found: Vec<Span> = Vec::new();
+    for pair in marks.chunks_exact(2) {
+        let [(from, open), (to, close)] = pair else { continue };
+        let span = Span::new(*from, to + close.len());
+        if !calls_a_party(piece.get(from + open.len()..*to).unwrap_or_default()) {
+            continue;
+        }
+        // A second name of the same party.
+        let next_to =
+            |last: &Span| piece.get(last.end()..span.start()).is_some_and(|t| t.trim() == "/" || t.trim() == "or");
+        match found.last_mut().filter(|last| next_to(last)) {
+            Some(last) => *last = last.union(span),
+            None => found.push(span),
+        }
+    }
+    found
 }
 
 fn starts_in_capital(text: &str) -> bool {
@@ -169,10 +288,16 @@ fn starts_in_capital(text: &str) -> bool {
 /// Whether what stands in brackets is what a party is called: the first thing in quotes, or all of it.
 fn calls_a_party(inner: &str) -> bool {
     let quoted = inner.split(QUOTES).nth(1).filter(|_| inner.contains(QUOTES));
-    let called = quoted.unwrap_or_else(|| inner.strip_prefix("the ").unwrap_or(inner)).trim();
+    let quoted = quoted.filter(|q| q.contains(char::is_alphabetic));
+    let bare = inner.strip_prefix("the ").unwrap_or(inner).trim_matches(|c: char| !c.is_alphanumeric());
+    let called = quoted.unwrap_or(bare).trim();
     let lower = called.to_lowercase();
     let mut words = lower.split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty()).peekable();
-    if inner.len() > 160 || words.peek().is_none() || words.clone().any(|w| NO_PARTY.contains(&w)) {
+    let all: Vec<&str> = words.clone().collect();
+    // "Party A" is one, "the Parties" and "each Party" are none.
+    let by_letter = matches!(all.as_slice(), ["party", letter] if letter.len() == 1);
+    let none = !by_letter && all.iter().any(|w| NO_PARTY.contains(w));
+    if inner.len() > 160 || words.peek().is_none() || none {
         return false;
     }
     let short = called.starts_with(char::is_uppercase) && words.count() <= 4;
@@ -196,77 +321,24 @@ fn next_party(between: &str) -> Option<usize> {
         let named = name_in(next).is_some_and(|n| n.start() == 0);
         named && next.starts_with(|c: char| c.is_uppercase() || c.is_ascii_digit() || brand(next, c))
     };
-    starts.iter().find(begins).copied()
+    starts.iter().find(begins).copied().or_else(|| after_comma(between))
 }
 
-/// "qPhase", "e3": a small letter and then a capital or a digit.
-fn brand(word: &str, first: char) -> bool {
-    first.is_lowercase() && word.chars().nth(1).is_some_and(|c| c.is_uppercase() || c.is_ascii_digit())
+/// Where the next party begins in what goes on with a comma: the last of several has the "and". Only a name with a legal
+/// form, or any description could be one.
+fn after_comma(between: &str) -> Option<usize> {
+    let next = between.trim_start().strip_prefix(',')?.trim_start();
+    let name = name_in(next).filter(|n| n.start() == 0 && ends_with_form(next, *n))?;
+    (name.len() > 4).then(|| between.len() - next.len())
 }
-
-/// The name that `text` begins with, after "the", numbers and marks.
-fn name_in(text: &str) -> Option<Span> {
-    let mut start = text.len() - text.trim_start_matches(|c: char| !c.is_alphanumeric()).len();
-    for lead in ["and ", "the "] {
-        if text.get(start..).is_some_and(|t| t.starts_with(lead)) {
-            start += lead.len();
-        }
-    }
-    // "Parties (1) Orion Works": a heading and a number.
-    if text.get(start..start + HEAD.len()).is_some_and(|t| t.eq_ignore_ascii_case(HEAD)) {
-        let listed = text.get(start + HEAD.len()..)?;
-        let name = listed.trim_start_matches(|c: char| !c.is_alphabetic());
-        // "Parties to this agreement" goes on with a small letter.
-        if name.starts_with(char::is_uppercase) {
-            start = text.len() - name.len();
-        }
-    }
-    // "Party A: Orion Works".
-    if let Some(("Party", labelled)) = text.get(start..).and_then(|t| t.split_once(' '))
-        && let Some((label, name)) = labelled.split_once(':').filter(|(label, _)| label.len() == 1)
-    {
-        start += "Party ".len() + label.len() + 1 + (name.len() - name.trim_start().len());
-    }
-    let rest = text.get(start..)?;
-    let shown = if rest.chars().next().is_some_and(|c| brand(rest, c)) { rest.get(1..)? } else { rest };
-    let skipped = rest.len() - shown.len();
-    let name = party_name(shown)?;
-    let at = start + skipped + shown.find(name)?;
-    let span = Span::new(at - skipped, at + name.len());
-    let span = Span::new(span.start(), span.start() + without_address(text.get(span.range())?).len());
-    let name = text.get(span.range())?;
-    let words: Vec<&str> = name.split_whitespace().collect();
-    let small = words.iter().filter(|w| w.starts_with(char::is_lowercase) && !SMALL.contains(w)).count();
-    (words.len() <= MOST_WORDS && small <= usize::from(skipped > 0) && !name.contains('_')).then_some(span)
-}
-
-/// A name without the address after it: it ends with its line, and with a comma after its legal form or before a number.
-fn without_address(name: &str) -> &str {
-    let ends = ["\n\n", "   ", " ["].iter().filter_map(|mark| name.find(mark)).min();
-    let line = name.get(..ends.unwrap_or(name.len())).unwrap_or(name).trim_end_matches(" of").trim_end_matches(" is");
-    let (mut end, mut form_before) = (0, false);
-    for word in line.split_inclusive([' ', '\n']) {
-        let bare = word.trim_end().trim_end_matches([',', ';', ':']);
-        let form = is_form(bare.trim_end_matches('.'));
-        let comma = line.get(..end).unwrap_or_default().trim_end().ends_with(',');
-        if comma && ((form_before && !form) || bare.starts_with(|c: char| c.is_ascii_digit())) {
-            break;
-        }
-        form_before = form;
-        end += word.len();
-    }
-    line.get(..end).unwrap_or_default().trim_end().trim_end_matches([',', ';', ':'])
-}
-
-/// Small words inside names.
-const SMALL: [&str; 8] = ["of", "the", "and", "for", "de", "la", "plc", "dba"];
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn found(text: &str) -> Vec<&str> {
-        introduced(text).into_iter().map(|s| &text[s.range()]).collect()
+        let marked = text.replace("\n\n", "\r\r");
+        introduced_in(&marked).into_iter().map(|s| &text[s.range()]).collect()
     }
 
     #[test]
@@ -402,6 +474,60 @@ mod tests {
             ),
             ["Ann Lee", "The University of Elm"]
         );
+    }
+
+    #[test]
+    fn names_without_roles_are_joined_by_an_and() {
+        assert_eq!(
+            found("agreement between Elmcom and Oak Entertainment Inc.\n\nNo fees are paid."),
+            ["Elmcom", "Oak Entertainment Inc."]
+        );
+        assert_eq!(
+            found("between Elm Technology, Inc. (\"Elm\"), and\n\nOak Corporation 780 High Street\n\nElm sells."),
+            ["Elm Technology, Inc.", "Oak Corporation"]
+        );
+        assert_eq!(
+            found(
+                "by and between Elm Fiber Corp. (\"EF\"), having its address in Ellmar, and Kung Ming Kuo.\n\nWHEREAS"
+            ),
+            ["Elm Fiber Corp.", "Kung Ming Kuo"]
+        );
+        assert!(found("between ELM OIL AND CHEMICAL COMPANY").is_empty(), "one name");
+        assert!(found("between Elm Ltd, under the laws of England and Wales").is_empty(), "a place");
+    }
+
+    #[test]
+    fn a_party_may_follow_a_comma_or_be_called_in_quotes_alone() {
+        assert_eq!(
+            found(
+                "among the persons listed (the \"Elm Group\"), Oak Holdings, Inc. (the \"Company\") and Ann P. Lee, in her \
+                 own capacity (the \"Designee\")."
+            ),
+            ["Oak Holdings, Inc.", "Ann P. Lee"]
+        );
+        assert_eq!(
+            found(
+                "between Elm Pharma AG, High Street 2, Ellmar \"Licensor\" / \"Elm\" and Oak Labs S.A. \"Licensee\" / \"Oak\""
+            ),
+            ["Elm Pharma AG", "Oak Labs S.A."]
+        );
+        assert_eq!(
+            found("BETWEEN:\n\n(1) ELM LIMITED (the \"Company\"); and\n\n(2) ANN LEE of (the ''Employee\")."),
+            ["ELM LIMITED", "ANN LEE"]
+        );
+    }
+
+    #[test]
+    fn labels_and_paragraphs_introduce_too() {
+        assert_eq!(found("Licensor: Elm Works\n\nLicensee: Oak Tools\n\nTerm: one year"), ["Elm Works", "Oak Tools"]);
+        assert_eq!(
+            found(
+                "Elm, a California corporation (the \"Investor\"), and Oak Ltd., a company of Ellmar (the \"Company\")"
+            ),
+            ["Elm", "Oak Ltd."]
+        );
+        let clauses = "between Elm Inc. (\"Elm\") and others.\n\n1. Goods and Services (\"Deliverables\") are sold.";
+        assert!(found(clauses).is_empty(), "what a clause defines is no party");
     }
 
     #[test]

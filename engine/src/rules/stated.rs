@@ -3,8 +3,8 @@
 //! misses some of these, because each form is rare.
 
 use crate::text::Span;
-use crate::values::find_dates;
 use crate::values::tokens::{Kind, Token, tokens};
+use crate::values::{find_dates, find_durations};
 
 /// Words that may stand between "effective" or "commence" and the date.
 const BETWEEN: [&str; 16] =
@@ -15,11 +15,60 @@ const BEGIN: [&str; 5] = ["commence", "commences", "commencing", "begin", "begin
 const WHAT: [&str; 4] = ["term", "agreement", "contract", "appointment"];
 
 /// Words by which a law applies.
-const GOVERNS: [&str; 4] = ["govern", "governs", "governed", "construed"];
+const GOVERNS: [&str; 5] = ["govern", "governs", "governed", "construed", "application"];
+/// Words that lead to a law named by an adjective ("under English law"), and those that name none.
+const UNDER: [&str; 5] = ["by", "under", "with", "the", "to"];
+const NO_COUNTRY: [&str; 6] = ["applicable", "the", "governing", "such", "federal", "all"];
 /// Words that lead to the last day, and what may run until then.
-const UNTIL: [&str; 8] =
-    ["until", "through", "expire", "expires", "expiring", "terminate", "terminates", "terminating"];
+const UNTIL: [&str; 10] =
+    ["ending", "ends", "until", "through", "expire", "expires", "expiring", "terminate", "terminates", "terminating"];
 const RUNS: [&str; 5] = ["term", "terms", "period", "agreement", "contract"];
+/// Words between a term or an agreement and how long it lasts.
+const LASTING: [&str; 43] = [
+    "begins",
+    "on",
+    "runs",
+    "the",
+    "term",
+    "of",
+    "this",
+    "agreement",
+    "contract",
+    "is",
+    "shall",
+    "will",
+    "be",
+    "for",
+    "a",
+    "an",
+    "initial",
+    "period",
+    "continue",
+    "continues",
+    "remain",
+    "remains",
+    "in",
+    "effect",
+    "full",
+    "force",
+    "and",
+    "to",
+    "run",
+    "last",
+    "have",
+    "hereof",
+    "duration",
+    "fixed",
+    "total",
+    "not",
+    "less",
+    "than",
+    ":",
+    ",",
+    "(",
+    ")",
+    "\"",
+];
 
 /// What of `sentence` says on which day the agreement takes effect: the date after "effective", and all of a sentence that
 /// defines the day or lets a term begin on it, as people mark them.
@@ -35,6 +84,13 @@ pub(super) fn takes_effect(sentence: &str) -> Option<Span> {
     })
 }
 
+/// The date of `sentence` on which it lets the agreement or its term begin: "This Agreement shall commence on May 1, 2011".
+pub(super) fn begins_on(sentence: &str) -> Option<Span> {
+    let tokens = tokens(sentence);
+    let on = |date: &Span| begins(&tokens.iter().take_while(|t| t.span.end() <= date.start()).collect::<Vec<_>>());
+    find_dates(sentence).iter().map(|date| date.span).find(on)
+}
+
 /// The date of `sentence` that the agreement itself calls its day of effect: "May 1, 2011 (the “Effective Date”)".
 pub(super) fn called_effective(sentence: &str) -> Option<Span> {
     if !sentence.to_ascii_lowercase().contains("effective") {
@@ -48,9 +104,40 @@ pub(super) fn called_effective(sentence: &str) -> Option<Span> {
 /// Whether `sentence` says in so many words which law governs: "The laws of Ohio shall govern this Agreement".
 pub(super) fn governs(sentence: &str) -> Option<Span> {
     let tokens = tokens(sentence);
-    let law = tokens.windows(2).any(|w| matches!(w, [a, b] if (a.is("law") || a.is("laws")) && b.is("of")));
+    let is_law = |t: &Token<'_>| t.is("law") || t.is("laws");
+    let of = tokens.windows(2).any(|w| matches!(w, [a, b] if is_law(a) && b.is("of")));
+    let adjective = || (0..tokens.len()).any(|i| tokens.get(i).is_some_and(is_law) && by_adjective(&tokens, i));
     let governs = tokens.iter().any(|t| GOVERNS.iter().any(|w| t.is(w)));
-    (law && governs).then(|| Span::new(0, sentence.len()))
+    let applies = || of && tokens.windows(2).any(|w| matches!(w, [a, b] if a.is("applies") && b.text == "."));
+    ((of || adjective()) && governs || applies()).then(|| Span::new(0, sentence.len()))
+}
+
+/// Whether words in capitals that follow "by", "under" or "with" stand before the law at `law`: "under English law".
+fn by_adjective(tokens: &[Token<'_>], law: usize) -> bool {
+    let before = tokens.get(..law).unwrap_or_default();
+    let capital = |t: &&Token<'_>| t.kind == Kind::Word && t.text.starts_with(char::is_uppercase);
+    let named = before.iter().rev().take_while(capital).count();
+    let led = before.len().checked_sub(named + 1).and_then(|at| before.get(at));
+    let names = before.iter().rev().take(named);
+    (1..=3).contains(&named)
+        && led.is_some_and(|t| UNDER.iter().any(|w| t.is(w)))
+        && !names.clone().any(|t| NO_COUNTRY.iter().any(|w| t.is(w)))
+}
+
+/// Whether `sentence` says how long the agreement lasts: "The term of this Agreement is two years".
+pub(super) fn lasts(sentence: &str) -> Option<Span> {
+    let tokens = tokens(sentence);
+    let dates: Vec<Span> = find_dates(sentence).into_iter().map(|date| date.span).collect();
+    let long = |length: Span| {
+        let before: Vec<&Token<'_>> = tokens.iter().take_while(|t| t.span.end() <= length.start()).collect();
+        // "begins on May 1, 2011 and runs for".
+        let dated = |t: &Token<'_>| dates.iter().any(|d| d.covers(t.span));
+        let run = before.iter().rev().take_while(|t| LASTING.iter().any(|w| t.is(w)) || dated(t));
+        let is = |words: &[&str]| run.clone().any(|t| words.iter().any(|w| t.is(w)));
+        // "the term of this Agreement is", "this Agreement shall remain in effect for".
+        is(&["term"]) && is(&["is", "be", "for", ":"]) || (is(&["agreement", "contract"]) && is(&["effect", "force"]))
+    };
+    find_durations(sentence).into_iter().any(|found| long(found.span)).then(|| Span::new(0, sentence.len()))
 }
 
 /// What of `sentence` says on which day a term ends: all of a sentence that lets a term or a period run to a date.
@@ -131,6 +218,8 @@ mod tests {
             Some("May 1, 2011")
         );
         assert_eq!(called("made on May 1, 2011, effective June 2, 2011"), None);
+        let began = "This Agreement shall commence on 1 January 1998.";
+        assert_eq!(begins_on(began).map(|span| &began[span.range()]), Some("1 January 1998"));
         assert!(governs("The laws of Ohio shall govern this Agreement.").is_some());
         assert!(governs("A company under the laws of Ohio.").is_none());
     }
@@ -150,6 +239,34 @@ mod tests {
         {
             assert_eq!(ends(other), None, "{other}");
         }
+    }
+
+    #[test]
+    fn what_says_how_long_an_agreement_lasts_is_found() {
+        for whole in [
+            "Term: twelve (12) months from the date of the Agreement.",
+            "The term of this Agreement is twenty-four (24) months.",
+            "This Agreement shall continue in effect for a period of one year from its execution.",
+            "The initial term of this Agreement begins on May 1, 2011 and runs for a 36-month period.",
+        ] {
+            assert_eq!(lasts(whole), Some(Span::new(0, whole.len())), "{whole}");
+        }
+        for other in ["The warranty is two years.", "During the term, either party may end it on two months' notice."] {
+            assert_eq!(lasts(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn a_law_may_be_named_by_its_country() {
+        for law in [
+            "This Agreement shall be governed by PRC Law.",
+            "It is construed in accordance with English law.",
+            "The law of the Republic of Elmland applies.",
+        ] {
+            assert!(governs(law).is_some(), "{law}");
+        }
+        assert!(governs("It is governed by Applicable Law.").is_none());
+        assert!(governs("Sales are subject to English law.").is_none());
     }
 
     #[test]

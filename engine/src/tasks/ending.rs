@@ -48,6 +48,8 @@ pub(super) const BEGINNING: [&str; 13] = [
     "dated",
     "entered",
 ];
+/// How many tokens after a length of time say that it is one of a notice.
+const OF_NOTICE: usize = 5;
 /// How many tokens before a date are looked at for such a word.
 const REACH: usize = 12;
 /// How probable it is that people note an inferred day as the day a contract was made, and as its day of effect.
@@ -177,7 +179,14 @@ fn end(starts: &Starts<'_>, quote: &str) -> Option<(String, String)> {
         let note = format!("The text refers to {}, {} ({}).", last.named, last.day, last.place);
         return Some((last.day.to_string(), note));
     }
-    let (within, count, unit) = length(quote)?;
+    let Some((within, count, unit)) = length(quote) else {
+        // "for the Initial Term": how long that is stands elsewhere.
+        return starts
+            .said_of(quote)
+            .into_iter()
+            .filter(|text| length(text).is_some())
+            .find_map(|text| end(starts, text));
+    };
     let start = starts.of(quote, within)?;
     let end = match unit.as_str() {
         "day" => start.day.checked_add_days(Days::new(u64::from(count))),
@@ -187,21 +196,45 @@ fn end(starts: &Starts<'_>, quote: &str) -> Option<(String, String)> {
         _ => None,
     }?;
     let length = Value::Duration { count, unit };
-    let note = format!(
+    let mut note = format!(
         "Counted, the text does not name this day: {length} from {}, {} ({}).",
         start.day, start.named, start.place
     );
+    if let Some(term) = &start.instead_of {
+        note.push_str(&format!(" At the earliest: the text counts from the {term}, whose day it does not say."));
+    }
     Some((end.to_string(), note))
 }
 
-/// How long the term of `quote` lasts, and where that stands: its first length of time, or "third anniversary".
+/// How long the term of `quote` lasts, and where that stands: its first length of time, "third anniversary", or "30th day
+/// after".
 fn length(quote: &str) -> Option<(Span, u32, String)> {
-    let said = find_durations(quote).into_iter().next().and_then(|found| match found.value {
-        Value::Duration { count, unit } if count > 0 => Some((found.span, count, unit)),
+    let said = find_durations(quote).into_iter().find_map(|found| match found.value {
+        Value::Duration { count, unit } if count > 0 && !is_of_notice(quote, found.span) => {
+            Some((found.span, count, unit))
+        }
         _ => None,
     });
     let counted = anniversary(quote).map(|(at, years)| (at, years, "year".to_owned()));
-    said.into_iter().chain(counted).min_by_key(|(at, _, _)| at.start())
+    let day = day_after(quote).map(|(at, days)| (at, days, "day".to_owned()));
+    said.into_iter().chain(counted).chain(day).min_by_key(|(at, _, _)| at.start())
+}
+
+/// Whether the length at `length` is one of a notice: "at least one (1) year advance written notice".
+fn is_of_notice(quote: &str, length: Span) -> bool {
+    let after = tokens(quote.get(length.end()..).unwrap_or_default());
+    after.iter().take(OF_NOTICE).any(|t| t.is("notice"))
+}
+
+/// "the 30th day after": where, and which.
+fn day_after(quote: &str) -> Option<(Span, u32)> {
+    let tokens = tokens(quote);
+    tokens.windows(4).find_map(|w| match w {
+        [n, th, day, after] if th.is("th") && day.is("day") && (after.is("after") || after.is("following")) => {
+            Some((n.span.union(after.span), n.text.parse().ok()?))
+        }
+        _ => None,
+    })
 }
 
 /// "the third (3rd) anniversary": where, and which.
@@ -398,6 +431,24 @@ mod tests {
         let mut claims = vec![grounds.ground([quote], 0).claim(ClaimKind::Field, EFFECTIVE_DATE, quote.into())];
         count(&grounds, &pack, &mut claims);
         assert_eq!(claims[0].value.as_ref().unwrap().to_string(), "2017-03-20");
+    }
+
+    #[test]
+    fn a_term_from_a_day_that_the_text_does_not_date_ends_at_the_earliest_counted_from_the_contract() {
+        let quote = "It shall continue for an initial term of three (3) years from the Launch Date.";
+        let (day, note) = counted("Dated 3 March 2017.", quote).unwrap();
+        assert_eq!(day, "2020-03-03");
+        assert!(note.contains("At the earliest") && note.contains("the Launch Date"), "{note}");
+    }
+
+    #[test]
+    fn how_long_a_term_is_may_stand_where_it_is_defined_and_a_notice_is_no_term() {
+        let head = "Dated 3 March 2017. “Term” means the period of two (2) years from the date of this Agreement.";
+        assert_eq!(counted(head, "The initial term shall be the Term, unless ended before.").unwrap().0, "2019-03-03");
+        let day = "It ends on the 30th day after the effective date of this contract.";
+        assert_eq!(counted("Dated 3 March 2017.", day).unwrap().0, "2017-04-02");
+        let notice = "It remains in effect until ended by one (1) year advance written notice; its term is open.";
+        assert_eq!(counted("Dated 3 March 2017.", notice), None);
     }
 
     #[test]

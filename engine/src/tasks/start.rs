@@ -35,7 +35,7 @@ const MADE: [&str; 21] = [
     "anniversary of this agreement",
 ];
 /// Words for the day the last party signed.
-const SIGNED: [&str; 11] = [
+const SIGNED: [&str; 22] = [
     "last date signed below",
     "last signature",
     "date of signature",
@@ -47,6 +47,17 @@ const SIGNED: [&str; 11] = [
     "date set forth below",
     "date noted below",
     "date written below",
+    "parties sign hereon",
+    "dates that it is executed",
+    "date on which it is executed",
+    "date that it is executed",
+    "last party to sign",
+    "last party signs",
+    "executed by both parties",
+    "signed by both parties",
+    "execution by both parties",
+    "signature by both parties",
+    "last signing party",
 ];
 /// Words by which a term says from when it runs, besides those of [`BEGINNING`].
 const RUNNING_FROM: [&str; 6] = ["after", "following", "date", "since", "upon", "notice"];
@@ -105,6 +116,8 @@ pub(super) struct Start {
     pub(super) place: String,
     /// Where the day is written; nothing where that is in the passage that was asked about.
     pub(super) span: Option<Span>,
+    /// The day that the text counts from instead, whose date it does not say ("the Launch Date"): it may be later.
+    pub(super) instead_of: Option<String>,
 }
 
 /// Where terms of a document begin.
@@ -147,7 +160,13 @@ impl<'a> Starts<'a> {
         if let Some((found, _)) = named {
             let Value::Date { iso } = &found.value else { return None };
             let named = format!("“{}”", quote.get(found.span.range()).unwrap_or_default());
-            return Some(Start { day: day(iso)?, named, place: "same passage".to_owned(), span: None });
+            return Some(Start {
+                day: day(iso)?,
+                named,
+                place: "same passage".to_owned(),
+                span: None,
+                instead_of: None,
+            });
         }
         // "commencing on the Effective Date and ending on the eighth anniversary of the Commencement Date".
         let term = quote.get(within.start()..).and_then(defined_term).or_else(|| defined_term(quote));
@@ -155,15 +174,32 @@ impl<'a> Starts<'a> {
             Some(term) if term == EFFECTIVE_DATE => {
                 self.defined(&term).or_else(|| self.effective.clone()).or_else(|| self.made.clone())
             }
-            Some(term) => self.defined(&term).or_else(|| self.contract_day(quote)),
+            Some(term) => self.defined(&term).or_else(|| self.contract_day(quote)).or_else(|| self.earliest(term)),
+            None if says(quote, "effective date") => self.own(),
             None => self.contract_day(quote).or_else(|| {
                 let lower = BEGINNING_NAMES.iter().filter(|name| says(quote, name)).find_map(|name| self.called(name));
                 lower.or_else(|| {
                     let own = begins_with_contract(quote, within);
-                    own.then(|| self.effective.clone().or_else(|| self.made.clone())).flatten()
+                    own.then(|| self.own()).flatten()
                 })
             }),
         }
+    }
+
+    /// The day on which the contract takes effect, else that on which it was made.
+    fn own(&self) -> Option<Start> {
+        self.effective.clone().or_else(|| self.made.clone())
+    }
+
+    /// The first day that `term`, of which the document gives no date, can be: nothing begins before the contract does.
+    fn earliest(&self, term: String) -> Option<Start> {
+        Some(Start { instead_of: Some(term), ..self.own()? })
+    }
+
+    /// The sentences that define the period that `quote` names ("the Initial Term"), or the term where it names none.
+    pub(super) fn said_of(&self, quote: &str) -> Vec<&'a str> {
+        let term = defined_period(quote).unwrap_or_else(|| "Term".to_owned());
+        self.definitions(&term).into_iter().map(|(_, text, _)| text).collect()
     }
 
     /// The day that the document calls by the name that `quote` lets a term end on ("the Expiration Date"), or the last day
@@ -226,7 +262,7 @@ impl<'a> Starts<'a> {
 
 /// The day `iso`, written at `span`; nothing where it is only a month or a year.
 fn at(grounds: &Grounds<'_>, span: Span, iso: &str, named: String) -> Option<Start> {
-    Some(Start { day: day(iso)?, named, place: grounds.place(span), span: Some(span) })
+    Some(Start { day: day(iso)?, named, place: grounds.place(span), span: Some(span), instead_of: None })
 }
 
 fn day(iso: &str) -> Option<NaiveDate> {

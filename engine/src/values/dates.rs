@@ -21,7 +21,8 @@ pub(super) const MONTHS: [&[&str]; 12] = [
     &["December", "Dec", "Dezember", "Dez"],
 ];
 
-/// All dates of `text`, in order, not overlapping. A number alone ("2024") is no date here. Dates in digits whose day
+/// All dates of `text`, in order, not overlapping. A number alone ("2024") is no date here, but "the end of 2024" is its last
+/// day, as "the end of June 2024" is. Dates in digits whose day
 /// and month could be swapped carry a note: with full stops the day is taken first, with slashes the month.
 pub fn find_dates(text: &str) -> Vec<Found> {
     let tokens = tokens(text);
@@ -33,14 +34,50 @@ pub fn find_dates(text: &str) -> Vec<Found> {
             // "30 February 2024" is no date, and not its month either.
             Some((date, _)) if date.iso.len() == 7 && after_day(&tokens, i) => i += 1,
             Some((date, used)) => {
+                let iso = if said_to_end(&tokens, i) { last_day(&date.iso).unwrap_or(date.iso) } else { date.iso };
                 let span = rest.iter().take(used).map(|t| t.span).reduce(Span::union).unwrap_or(Span::new(0, 0));
-                found.push(Found { span, value: Value::Date { iso: date.iso }, note: date.note });
+                found.push(Found { span, value: Value::Date { iso }, note: date.note });
                 i += used.max(1);
             }
-            None => i += 1,
+            None => {
+                let alone = rest.first().filter(|t| t.kind == Kind::Number && !next_is_glued(rest));
+                if let Some(t) = alone.filter(|t| year(t.text).is_some() && said_to_end(&tokens, i)) {
+                    found.extend(last_day(t.text).map(|iso| Found {
+                        span: t.span,
+                        value: Value::Date { iso },
+                        note: None,
+                    }));
+                }
+                i += 1;
+            }
         }
     }
     found
+}
+
+/// Whether something is written right behind the first of `tokens`: "2024%", "2024/25".
+fn next_is_glued(tokens: &[Token<'_>]) -> bool {
+    tokens.get(1).is_some_and(|t| t.glued && !matches!(t.text, "." | "," | ";" | ")"))
+}
+
+/// Whether the words before the token at `i` speak of the end of what it names: "the end of", "the last day of", "in".
+fn said_to_end(tokens: &[Token<'_>], i: usize) -> bool {
+    let before = |n: usize| i.checked_sub(n).and_then(|at| tokens.get(at));
+    let is = |n: usize, word: &str| before(n).is_some_and(|t| t.is(word));
+    let of = is(1, "of") || is(1, "in");
+    of && (is(2, "end") || (is(2, "day") && is(3, "last")))
+}
+
+/// The last day of `2024` or `2024-06`; nothing of a whole date.
+fn last_day(iso: &str) -> Option<String> {
+    let mut parts = iso.split('-');
+    let (year, month) = (parts.next()?.parse().ok()?, parts.next().map_or(Some(12), |m| m.parse().ok())?);
+    if parts.next().is_some() {
+        return None;
+    }
+    let next =
+        if month == 12 { NaiveDate::from_ymd_opt(year + 1, 1, 1) } else { NaiveDate::from_ymd_opt(year, month + 1, 1) };
+    next?.pred_opt().map(|d| d.format("%Y-%m-%d").to_string())
 }
 
 /// Whether the token before `i` looks like a day of the month.

@@ -1,0 +1,284 @@
+//! Names of parties: where one ends, what is none. A name needs no legal form here; where it stands tells that it is one.
+
+use crate::text::Span;
+use crate::values::{FORMS, is_form, party_name};
+
+/// Longest name, in words; longer ones are descriptions.
+const MOST_WORDS: usize = 12;
+/// The word that does where a list follows.
+pub(super) const HEAD: &str = "parties";
+/// What stands before the names of parties that are listed by what they are: "Licensor: Orion Works".
+pub(super) const ROLES: [&str; 24] = [
+    "licensor",
+    "licensee",
+    "franchisor",
+    "franchisee",
+    "client",
+    "customer",
+    "supplier",
+    "seller",
+    "buyer",
+    "vendor",
+    "purchaser",
+    "consultant",
+    "contractor",
+    "distributor",
+    "sponsor",
+    "lessor",
+    "lessee",
+    "landlord",
+    "tenant",
+    "employer",
+    "borrower",
+    "lender",
+    "sender",
+    "shipper",
+];
+/// More words for what a party is, none of them a name.
+pub(super) const CALLED: [&str; 14] = [
+    "company",
+    "bank",
+    "agent",
+    "guarantor",
+    "guarantors",
+    "borrowers",
+    "lenders",
+    "executive",
+    "employee",
+    "employer",
+    "issuer",
+    "trustee",
+    "owner",
+    "party",
+];
+/// Words of defined terms that name no party.
+pub(super) const NO_PARTY: [&str; 12] = [
+    "party",
+    "parties",
+    "agreement",
+    "date",
+    "act",
+    "contract",
+    "term",
+    "amendment",
+    "lease",
+    "exhibit",
+    "signatory",
+    "collectively",
+];
+
+/// What ends a block in the text that is looked through here: a line break inside a block may stand in a name.
+pub(super) const END: char = '\r';
+
+/// "qPhase", "e3", "e-lumen", "elm.com": names that begin with a small letter.
+pub(super) fn brand(word: &str, first: char) -> bool {
+    let second = word.chars().nth(1);
+    let marked = second.is_some_and(|c| c.is_uppercase() || c.is_ascii_digit() || c == '-');
+    let word = word.split([' ', '\n', ',', ';', '(']).next().unwrap_or_default();
+    let domain = word.rsplit_once('.').is_some_and(|(name, end)| name.len() > 1 && end.len() > 1);
+    first.is_ascii_lowercase() && (marked || (domain && !word.contains("..") && !word.starts_with("www")))
+}
+
+/// The name that `text` begins with, after "the", numbers and marks.
+pub(super) fn name_in(text: &str) -> Option<Span> {
+    let start = beginning(text);
+    let rest = text.get(start..)?;
+    let rest = rest.get(..rest.find(END).unwrap_or(rest.len()))?;
+    let brand = rest.chars().next().is_some_and(|c| brand(rest, c));
+    let mut shown = rest.to_owned();
+    if brand && let Some(first) = shown.get_mut(..1) {
+        // Read as any name; of one byte, so every place stays where it is.
+        first.make_ascii_uppercase();
+    }
+    let name = party_name(&shown)?;
+    let at = start + shown.find(name)?;
+    let name = without_address(text.get(at..at + name.len())?);
+    // "and Ann Lee." ends a sentence, "Elm Works Inc." and "Ben Ode Jr." do not.
+    let last = name.split_whitespace().next_back()?;
+    let stop = last
+        .strip_suffix('.')
+        .is_some_and(|w| !FORMS.contains(&w.to_lowercase().as_str()) && w.len() > 2 && !w.contains('.'));
+    let name = if stop { name.trim_end_matches('.') } else { name };
+    is_name(name, brand).then(|| Span::new(at, at + name.len()))
+}
+
+/// Where a name begins in `text` that stands after "the", marks, a number or a label.
+fn beginning(text: &str) -> usize {
+    let mut start = text.len() - text.trim_start_matches(|c: char| !c.is_alphanumeric()).len();
+    for lead in ["and ", "the "] {
+        if text.get(start..).is_some_and(|t| t.starts_with(lead)) {
+            start += lead.len();
+        }
+    }
+    // "Parties (1) Orion Works": a heading and a number.
+    if text.get(start..start + HEAD.len()).is_some_and(|t| t.eq_ignore_ascii_case(HEAD)) {
+        let listed = text.get(start + HEAD.len()..).unwrap_or_default();
+        let name = listed.trim_start_matches(|c: char| !c.is_alphabetic());
+        // "Parties to this agreement" goes on with a small letter.
+        if name.starts_with(char::is_uppercase) {
+            start = text.len() - name.len();
+        }
+    }
+    // "Party A: Orion Works".
+    if let Some(("Party", labelled)) = text.get(start..).and_then(|t| t.split_once(' '))
+        && let Some((label, name)) = labelled.split_once(':').filter(|(label, _)| label.len() == 1)
+    {
+        start += "Party ".len() + label.len() + 1 + (name.len() - name.trim_start().len());
+    }
+    start
+}
+
+/// Whether `name` can be one: of words in capitals (but for the first of a `brand`), and nothing that agreements name too.
+fn is_name(name: &str, brand: bool) -> bool {
+    let words: Vec<&str> = name.split_whitespace().collect();
+    // "elm.com, inc."
+    let form = |w: &str| brand && FORMS.contains(&w.trim_end_matches(['.', ',']));
+    let small = |w: &&str| w.starts_with(char::is_lowercase) && !SMALL.contains(w) && !form(w);
+    let last = words.last().map(|w| w.trim_end_matches('.').to_lowercase()).unwrap_or_default();
+    let last = last.as_str();
+    // "SUPPLY AGREEMENT" is what they make, "WHEREAS" what comes next, "the Company" what one of them is called.
+    let thing = NO_PARTY.contains(&last) || NO_NAME.contains(&last);
+    let role = words.len() == 1 && (ROLES.contains(&last) || CALLED.contains(&last));
+    let section = name.starts_with(|c: char| c.is_ascii_digit()) && name.contains('(');
+    let number = section || !name.contains(char::is_alphabetic);
+    let words_fit = words.len() <= MOST_WORDS && !words.iter().skip(usize::from(brand)).any(small);
+    words_fit && !thing && !role && !number && !name.contains(['_', ':', ';'])
+}
+
+/// A name without the address after it: it ends with its line, and with a comma after its legal form or before a number.
+fn without_address(name: &str) -> &str {
+    let ends = ["   ", " ["].iter().filter_map(|mark| name.find(mark)).min();
+    let line = name.get(..ends.unwrap_or(name.len())).unwrap_or(name).trim_end_matches(" of").trim_end_matches(" is");
+    let (mut end, mut form_before) = (0, false);
+    for word in line.split_inclusive([' ', '\n']) {
+        let bare = word.trim_end().trim_end_matches([',', ';', ':']);
+        let form = is_form(bare.trim_end_matches('.'));
+        let before = line.get(..end).unwrap_or_default();
+        if !bare.is_empty() {
+            if form_before && ends_after_form(before, bare, form) || ends_before(before, bare) {
+                break;
+            }
+            form_before = form;
+        }
+        end += word.len();
+    }
+    line.get(..end).unwrap_or_default().trim_end().trim_end_matches([',', ';', ':'])
+}
+
+/// Whether a name ends with `before`, the last word of which is a legal form, where `next` follows.
+fn ends_after_form(before: &str, next: &str, next_is_form: bool) -> bool {
+    let closed = ends_closed(before);
+    // "ELM A/S of 5 High Street", but "Bank of Ellmar" and "Elm Trust and Savings Bank".
+    let place = next == "of" && closed && ends_short(before);
+    let described = closed && DESCRIBES.contains(&next);
+    // "ELM CORP.\nMay 5, 2011".
+    let line = before.ends_with('\n') && closed && !next_is_form && !next.eq_ignore_ascii_case("of");
+    // "Elm Works Corporation 780 High Street".
+    let street = next.starts_with(|c: char| c.is_ascii_digit());
+    let comma = before.trim_end().ends_with(',') && !next_is_form;
+    place || described || line || street || comma
+}
+
+/// Whether an address begins with `next`: a number after a comma or on a line of its own.
+fn ends_before(before: &str, next: &str) -> bool {
+    next.starts_with(|c: char| c.is_ascii_digit()) && (before.trim_end().ends_with(',') || before.ends_with('\n'))
+}
+
+/// Whether the last word of `name` is a legal form that nothing of the name follows: not a bank or a trust.
+fn ends_closed(name: &str) -> bool {
+    let last = name.split_whitespace().next_back().unwrap_or_default();
+    !OPEN_FORMS.contains(&last.trim_end_matches([',', '.']).to_lowercase().as_str())
+}
+
+/// Forms that names go on after: "Bank of Ellmar", "Trust and Savings Bank".
+const OPEN_FORMS: [&str; 8] =
+    ["bank", "trust", "university", "foundation", "association", "partnership", "fund", "national"];
+
+/// Whether the last word of `name` is a legal form of a few letters ("Ltd", "A/S").
+fn ends_short(name: &str) -> bool {
+    name.split_whitespace().next_back().is_some_and(|form| form.trim_end_matches([',', '.']).len() <= SHORT_FORM)
+}
+
+/// Longest legal form that no name goes on after with "of", in bytes: "GmbH", "A/S".
+const SHORT_FORM: usize = 4;
+/// Words after a legal form that begin a description or the next name.
+const DESCRIBES: [&str; 11] = ["a", "an", "A", "An", "and", "AND", "whose", "located", "having", "with", "is"];
+/// Words that end no name, in lower case.
+const NO_NAME: [&str; 8] = ["and", "whereas", "witnesseth", "recitals", "purpose", "offer", "witness", "undersigned"];
+/// Small words inside names.
+const SMALL: [&str; 8] = ["of", "the", "and", "for", "de", "la", "plc", "dba"];
+
+/// Words of headings and covers that no person is called, in lower case.
+const NO_PERSON: [&str; 10] =
+    ["terms", "party", "parties", "hereto", "agent", "lenders", "banks", "documentation", "definitions", "the"];
+
+/// Whether the name at `name` is that of a person: two to four words in capitals, and the sentence or a description goes on.
+pub(super) fn is_person(text: &str, name: Span) -> bool {
+    let words: Vec<&str> = text.get(name.range()).unwrap_or_default().split_whitespace().collect();
+    let capital = |word: &&str| {
+        word.starts_with(char::is_uppercase)
+            && word.chars().all(|c| c.is_alphabetic() || matches!(c, '.' | '-' | '\'' | '’'))
+    };
+    let next = text.get(name.end()..).unwrap_or_default().trim_start_matches([' ', '\n']);
+    let ends = next.starts_with(['.', ',', ';', '(', END])
+        || ["whose", "residing", "an individual"].iter().any(|w| next.starts_with(w));
+    let thing = |word: &&str| NO_PERSON.contains(&word.to_lowercase().as_str());
+    (2..=4).contains(&words.len()) && words.iter().all(capital) && !words.iter().any(thing) && ends
+}
+
+/// Whether the name at `name` ends with a legal form.
+pub(super) fn ends_with_form(text: &str, name: Span) -> bool {
+    let last = text.get(name.range()).and_then(|n| n.split([' ', '\n', ',']).next_back());
+    last.is_some_and(|word| is_form(word.trim_end_matches('.')))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(text: &str) -> Option<&str> {
+        name_in(text).and_then(|span| text.get(span.range()))
+    }
+
+    #[test]
+    fn a_name_ends_where_an_address_or_a_description_begins() {
+        for (text, found) in [
+            ("ELM A/S of 5 High Street, Ellmar", "ELM A/S"),
+            ("Bank of Ellmar, N.A., a bank", "Bank of Ellmar, N.A."),
+            ("Elm Trust and Savings Bank (\"Elm\")", "Elm Trust and Savings Bank"),
+            ("Elm Works Corporation 780 High Street", "Elm Works Corporation"),
+            ("551 FX Associates, LLC a Delaware company", "551 FX Associates, LLC"),
+            ("ROBERT G. MILLER\n305 Elm Street", "ROBERT G. MILLER"),
+            ("ELM CORP.\nMay 5", "ELM CORP."),
+            ("Elm, Inc.  111 W. Oak Ave.", "Elm, Inc."),
+            ("Ann Lee.", "Ann Lee"),
+            ("Ben Ode Jr. (\"Ben\")", "Ben Ode Jr."),
+            ("elm.com, inc., a company", "elm.com, inc."),
+            ("e-lumen, Inc. (\"Lumen\")", "e-lumen, Inc."),
+        ] {
+            assert_eq!(name(text), Some(found), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_agreements_speak_of_is_no_name() {
+        for text in [
+            "SUPPLY AGREEMENT",
+            "WHEREAS, they met",
+            "Company (\"Elm\")",
+            "1.3, 2",
+            "401(a)(1) of the Act",
+            "organized and existing",
+            "www.elm.com)",
+        ] {
+            assert_eq!(name(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn persons_have_two_to_four_words_and_no_heading_is_one() {
+        let person = |text: &str| name_in(text).is_some_and(|name| is_person(text, name));
+        assert!(person("Ann Lee, an individual") && person("Kung Ming Kuo."));
+        assert!(!person("Wales.") && !person("ACCOUNTING TERMS.") && !person("Ann Lee Works well"));
+    }
+}

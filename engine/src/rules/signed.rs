@@ -1,0 +1,120 @@
+//! The parties as they sign: the names above "By:" and "/s/". They are what is left where nothing introduces the parties,
+//! as in joint filings, addenda and letters.
+
+use crate::text::Span;
+use crate::values::is_form;
+
+/// What stands after the name of one who signs.
+const MARKS: [&str; 4] = ["By:", "By :", "/s/", "By /s/"];
+/// How far before it the name is looked for, in bytes.
+const REACH: usize = 160;
+/// Longest name, in words.
+const MOST_WORDS: usize = 10;
+/// Words inside names that no name begins with.
+const LINKS: [&str; 6] = ["of", "and", "the", "THE", "&", "-"];
+/// Blanks in a row that part columns.
+const COLUMN: &str = "   ";
+
+/// The names with a legal form that stand right before the marks of a signature, in order, each once.
+pub(super) fn signed(text: &str) -> Vec<Span> {
+    let mut marks: Vec<usize> = MARKS.iter().flat_map(|mark| text.match_indices(mark)).map(|(at, _)| at).collect();
+    marks.sort_unstable();
+    let mut found: Vec<Span> = Vec::new();
+    for name in marks.into_iter().filter_map(|at| name_before(text, at)) {
+        let same = |other: &Span| text.get(other.range()) == text.get(name.range());
+        if !found.iter().any(same) {
+            found.push(name);
+        }
+    }
+    found
+}
+
+/// The name that ends right before `at`: a run of words in capitals up to a legal form.
+fn name_before(text: &str, at: usize) -> Option<Span> {
+    let from = text.floor_char_boundary(at.saturating_sub(REACH));
+    let before =
+        text.get(from..at)?.trim_end_matches(|c: char| c.is_whitespace() || matches!(c, ':' | ',' | '_' | '-'));
+    // A line, a column, or what follows a label.
+    let begin = ["\n", COLUMN, ": ", ":\t"].iter().filter_map(|mark| Some(before.rfind(mark)? + mark.len())).max();
+    let line = before.get(begin.unwrap_or(0)..)?;
+    let start = from + begin.unwrap_or(0) + (line.len() - line.trim_start().len());
+    let line = line.trim_start();
+    let last = line.split_whitespace().next_back()?.trim_end_matches([',', ';']);
+    let bare = last.trim_end_matches('.').replace('.', "");
+    if !(is_form(last.trim_end_matches('.')) || is_form(&bare)) {
+        return None;
+    }
+    let shouting = |word: &str| !word.contains(char::is_lowercase);
+    // By the last word that is not short: "Elm Partners I, LLC" is none in capitals.
+    let mut long = line.split_whitespace().rev().skip(1).filter(|word| word.len() > 3);
+    let all_capitals = long.next().is_none_or(shouting);
+    let belongs = |word: &str| {
+        LINKS.contains(&word)
+            || (word.starts_with(|c: char| c.is_uppercase() || c.is_ascii_digit() || c == '(')
+                && (!all_capitals || shouting(word)))
+    };
+    let words = tokens_of(line);
+    let run = words.iter().rev().take_while(|(_, word)| belongs(word)).count();
+    let (skipped, _) = words
+        .iter()
+        .skip(words.len() - run)
+        .find(|(_, word)| word.starts_with(char::is_uppercase) && !LINKS.contains(word))?;
+    let (skipped, run) = said_once(line, *skipped, run);
+    let name = Span::new(start + skipped, start + line.trim_end_matches([',', ';']).len());
+    (2..=MOST_WORDS).contains(&run).then_some(name)
+}
+
+/// Where a name of `run` words begins that is said twice in a row, "ELM SA ELM SA", and how many words it then has.
+fn said_once(line: &str, skipped: usize, run: usize) -> (usize, usize) {
+    let words = tokens_of(line);
+    let of_name = words.iter().skip(words.len() - run).map(|(_, word)| *word).collect::<Vec<_>>();
+    let twice = (2..=run / 2).find(|n| of_name.iter().rev().take(*n).eq(of_name.iter().rev().skip(*n).take(*n)));
+    twice.and_then(|n| Some((words.get(words.len() - n)?.0, n))).unwrap_or((skipped, run))
+}
+
+/// The words of `line` with where each begins.
+fn tokens_of(line: &str) -> Vec<(usize, &str)> {
+    let mut at = 0;
+    let mut found = Vec::new();
+    for piece in line.split_inclusive(char::is_whitespace) {
+        let word = piece.trim();
+        if !word.is_empty() {
+            found.push((at, word));
+        }
+        at += piece.len();
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(text: &str) -> Vec<&str> {
+        signed(text).into_iter().map(|s| &text[s.range()]).collect()
+    }
+
+    #[test]
+    fn names_stand_above_signatures() {
+        assert_eq!(
+            found(
+                "IN WITNESS WHEREOF\n\nELM HOLDINGS S.A.\n\nBy: /s/ Ann Lee\n\nOak Fund, L.P.\nBy: Oak Partners LLC\n/s/ Ben Ode"
+            ),
+            ["ELM HOLDINGS S.A.", "Oak Fund, L.P.", "Oak Partners LLC"]
+        );
+        assert_eq!(
+            found("Title: Authorized Signatory ELM INVESTMENT S.A. /s/ Ann Lee By: Ann Lee"),
+            ["ELM INVESTMENT S.A."]
+        );
+        assert_eq!(
+            found("ATTEST   ELM CONCEPTS, INC.:          By: ____   FRANCHISEE: THE OAK TRUCK, INC.        By: ___"),
+            ["ELM CONCEPTS, INC.", "OAK TRUCK, INC."]
+        );
+    }
+
+    #[test]
+    fn what_is_no_name_with_a_form_is_left_out() {
+        assert!(found("as agreed.\n\nBy: /s/ Ann Lee\n\n/s/ Ben Ode").is_empty());
+        assert!(found("").is_empty());
+    }
+}
