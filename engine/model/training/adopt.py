@@ -55,10 +55,14 @@ def figures(config: dict, adapter: Path, count: int) -> tuple[dict, dict]:
     model, base = stage4.load_base(config)
     said = lora.said_of(adapter, base)
     adapters = lora.attach(model, said["rank"], said["alpha"], 0)
-    with torch.autocast("cpu", torch.bfloat16, enabled=stage4.in_bf16(wanted)):
-        before = stage4.evaluate(model, held_out, wanted["recompute_from"])
-        lora.load(adapter, adapters)
-        after = stage4.evaluate(model, held_out, wanted["recompute_from"])
+    found = []
+    for loaded in (False, True):
+        if loaded:
+            lora.load(adapter, adapters)
+        # One context each: it keeps the weights it has rounded, the adapters' too, until it ends.
+        with torch.autocast("cpu", torch.bfloat16, enabled=stage4.in_bf16(wanted)):
+            found.append(stage4.evaluate(model, held_out, wanted["recompute_from"]))
+    before, after = found
     return before, after
 
 

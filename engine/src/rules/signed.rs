@@ -55,6 +55,11 @@ fn name_before(text: &str, at: usize) -> Option<Span> {
     };
     let words = tokens_of(line);
     let run = words.iter().rev().take_while(|(_, word)| belongs(word)).count();
+    // "/s/ Ann Lee Company:" is a person who signed, and what the next one is.
+    let before_run = words.len().checked_sub(run + 1).and_then(|i| words.get(i));
+    if before_run.is_some_and(|(_, word)| *word == "/s/") {
+        return None;
+    }
     let (skipped, _) = words
         .iter()
         .skip(words.len() - run)
@@ -115,6 +120,7 @@ mod tests {
     #[test]
     fn what_is_no_name_with_a_form_is_left_out() {
         assert!(found("as agreed.\n\nBy: /s/ Ann Lee\n\n/s/ Ben Ode").is_empty());
+        assert!(found("Client: /s/ Ann Lee Company: /s/ Ben Ode").is_empty());
         assert!(found("").is_empty());
     }
 }
