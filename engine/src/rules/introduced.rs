@@ -58,7 +58,8 @@ fn with_ends(document: &DocText) -> String {
 /// The same in a text with [`END`] after its blocks.
 fn introduced_in(text: &str) -> Vec<Span> {
     let head = text.get(..text.floor_char_boundary(WITHIN)).unwrap_or(text);
-    let lower = head.to_ascii_lowercase();
+    // A line may end inside a lead: "entered into\nby".
+    let lower = head.to_ascii_lowercase().replace('\n', " ");
     // "Parties: (1) Ann Lee": a heading, not a word of a sentence.
     let listed = |at: &usize| head.get(*at..).is_some_and(|t| t.trim_start().starts_with([':', '(', '1']));
     let leads = LEADS.iter().flat_map(|lead| word_ends(&lower, lead));
@@ -296,7 +297,9 @@ fn calls_a_party(inner: &str) -> bool {
     let all: Vec<&str> = words.clone().collect();
     // "Party A" is one, "the Parties" and "each Party" are none.
     let by_letter = matches!(all.as_slice(), ["party", letter] if letter.len() == 1);
-    let none = !by_letter && all.iter().any(|w| NO_PARTY.contains(w));
+    // "Disclosing Party", "Released Party".
+    let by_part = matches!(all.as_slice(), [part, "party"] if part.ends_with("ing") || part.ends_with("ed"));
+    let none = !by_letter && !by_part && all.iter().any(|w| NO_PARTY.contains(w));
     if inner.len() > 160 || words.peek().is_none() || none {
         return false;
     }
@@ -308,8 +311,10 @@ fn calls_a_party(inner: &str) -> bool {
 /// that goes on with the description ("organized and existing under", "France and Spain").
 fn next_party(between: &str) -> Option<usize> {
     let lower = between.to_ascii_lowercase();
-    let mut starts: Vec<usize> =
-        word_ends(&lower, "and").chain(lower.match_indices(';').map(|(at, _)| at + 1)).collect();
+    let mut starts: Vec<usize> = word_ends(&lower, "and")
+        .chain(word_ends(&lower, "in favor of"))
+        .chain(lower.match_indices(';').map(|(at, _)| at + 1))
+        .collect();
     starts.sort_unstable();
     let begins = |&&at: &&usize| {
         let next = between.get(at..).unwrap_or_default();
@@ -318,6 +323,9 @@ fn next_party(between: &str) -> Option<usize> {
         // After "(2)".
         let next =
             if next.starts_with('(') { next.split_once(')').map_or(next, |(_, n)| n.trim_start()) } else { next };
+        // After "2.".
+        let number = next.split_once(". ").filter(|(n, _)| n.len() == 1 && n.starts_with(|c: char| c.is_ascii_digit()));
+        let next = number.map_or(next, |(_, n)| n.trim_start());
         let named = name_in(next).is_some_and(|n| n.start() == 0);
         named && next.starts_with(|c: char| c.is_uppercase() || c.is_ascii_digit() || brand(next, c))
     };
@@ -514,6 +522,26 @@ mod tests {
         assert_eq!(
             found("BETWEEN:\n\n(1) ELM LIMITED (the \"Company\"); and\n\n(2) ANN LEE of (the ''Employee\")."),
             ["ELM LIMITED", "ANN LEE"]
+        );
+    }
+
+    #[test]
+    fn numbers_broken_lines_and_parts_of_a_deal() {
+        assert_eq!(
+            found(
+                "made between:\n\n1. ELM LIMITED, a company (\"Elm\"); and\n\n2. OAK UK LIMITED, a company (\"Oak\")"
+            ),
+            ["ELM LIMITED", "OAK UK LIMITED"]
+        );
+        assert_eq!(
+            found("entered into\nby Max Ode (\"Employee\") and Elm\nSystems Corp. (the \"Released\nParty\")."),
+            ["Max Ode", "Elm\nSystems Corp."]
+        );
+        assert_eq!(
+            found(
+                "between Elm Inc. as debtor in possession (the \"Disclosing Party\"), and Oak 1, LLC (the \"Receiving Party\")"
+            ),
+            ["Elm Inc.", "Oak 1, LLC"]
         );
     }
 

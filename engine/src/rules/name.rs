@@ -35,7 +35,7 @@ pub(super) const ROLES: [&str; 24] = [
     "shipper",
 ];
 /// More words for what a party is, none of them a name.
-pub(super) const CALLED: [&str; 14] = [
+pub(super) const CALLED: [&str; 16] = [
     "company",
     "bank",
     "agent",
@@ -48,6 +48,8 @@ pub(super) const CALLED: [&str; 14] = [
     "employer",
     "issuer",
     "trustee",
+    "participant",
+    "committee",
     "owner",
     "party",
 ];
@@ -70,11 +72,11 @@ pub(super) const NO_PARTY: [&str; 12] = [
 /// What ends a block in the text that is looked through here: a line break inside a block may stand in a name.
 pub(super) const END: char = '\r';
 
-/// "qPhase", "e3", "e-lumen", "elm.com": names that begin with a small letter.
+/// "qPhase", "inPhase", "e3", "e-lumen", "elm.com": names that begin with a small letter.
 pub(super) fn brand(word: &str, first: char) -> bool {
     let second = word.chars().nth(1);
-    let marked = second.is_some_and(|c| c.is_uppercase() || c.is_ascii_digit() || c == '-');
     let word = word.split([' ', '\n', ',', ';', '(']).next().unwrap_or_default();
+    let marked = word.contains(char::is_uppercase) || second.is_some_and(|c| c.is_ascii_digit() || c == '-');
     let domain = word.rsplit_once('.').is_some_and(|(name, end)| name.len() > 1 && end.len() > 1);
     first.is_ascii_lowercase() && (marked || (domain && !word.contains("..") && !word.starts_with("www")))
 }
@@ -90,7 +92,8 @@ pub(super) fn name_in(text: &str) -> Option<Span> {
         // Read as any name; of one byte, so every place stays where it is.
         first.make_ascii_uppercase();
     }
-    let name = party_name(&shown)?;
+    // Before the name is judged by its length: a description may go on for lines.
+    let name = party_name(without_address(without_number(&shown)))?;
     let at = start + shown.find(name)?;
     let name = without_address(text.get(at..at + name.len())?);
     // "and Ann Lee." ends a sentence, "Elm Works Inc." and "Ben Ode Jr." do not.
@@ -102,9 +105,23 @@ pub(super) fn name_in(text: &str) -> Option<Span> {
     is_name(name, brand).then(|| Span::new(at, at + name.len()))
 }
 
+/// A name without the number of a register or a passport after it, and whatever follows: "Ann Lee (I.D. 290925)".
+fn without_number(text: &str) -> &str {
+    let numbered = |(at, _): &(usize, &str)| {
+        let inner = text.get(at + 1..).and_then(|t| t.split_once(')')).map_or("", |(inner, _)| inner);
+        inner.chars().filter(char::is_ascii_digit).count() >= 4
+    };
+    text.match_indices('(').find(numbered).and_then(|(at, _)| text.get(..at)).unwrap_or(text)
+}
+
 /// Where a name begins in `text` that stands after "the", marks, a number or a label.
 fn beginning(text: &str) -> usize {
     let mut start = text.len() - text.trim_start_matches(|c: char| !c.is_alphanumeric()).len();
+    // "(i) Orion Works".
+    if let Some((number, name)) = text.get(start..).and_then(|t| t.split_once(") ")).filter(|(n, _)| is_small_number(n))
+    {
+        start += number.len() + ") ".len() + (name.len() - name.trim_start().len());
+    }
     for lead in ["and ", "the "] {
         if text.get(start..).is_some_and(|t| t.starts_with(lead)) {
             start += lead.len();
@@ -128,19 +145,30 @@ fn beginning(text: &str) -> usize {
     start
 }
 
+/// Whether `number` counts the points of a list in small letters: "i", "iv", "b".
+fn is_small_number(number: &str) -> bool {
+    let roman = !number.is_empty() && number.len() <= 4 && number.chars().all(|c| matches!(c, 'i' | 'v' | 'x'));
+    roman || (number.len() == 1 && number.starts_with(|c: char| c.is_ascii_lowercase()))
+}
+
 /// Whether `name` can be one: of words in capitals (but for the first of a `brand`), and nothing that agreements name too.
 fn is_name(name: &str, brand: bool) -> bool {
     let words: Vec<&str> = name.split_whitespace().collect();
-    // "elm.com, inc."
-    let form = |w: &str| brand && FORMS.contains(&w.trim_end_matches(['.', ',']));
-    let small = |w: &&str| w.starts_with(char::is_lowercase) && !SMALL.contains(w) && !form(w);
+    // "elm.com, inc.", "Elm, s.r.o.", "The viaElm Company".
+    let form = |w: &str| FORMS.contains(&w.replace(['.', ','], "").as_str()) && words.last() == Some(&w);
+    let small = |w: &&str| {
+        w.starts_with(char::is_lowercase) && !w.contains(char::is_uppercase) && !SMALL.contains(w) && !form(w)
+    };
     let last = words.last().map(|w| w.trim_end_matches('.').to_lowercase()).unwrap_or_default();
     let last = last.as_str();
     // "SUPPLY AGREEMENT" is what they make, "WHEREAS" what comes next, "the Company" what one of them is called.
     let thing = NO_PARTY.contains(&last) || NO_NAME.contains(&last);
     let role = words.len() == 1 && (ROLES.contains(&last) || CALLED.contains(&last));
-    let section = name.starts_with(|c: char| c.is_ascii_digit()) && name.contains('(');
-    let number = section || !name.contains(char::is_alphabetic);
+    let law = name.contains(" Act of ");
+    let section =
+        law || (name.starts_with(|c: char| c.is_ascii_digit()) && (name.contains('(') || name.contains(" of ")));
+    let pointed = words.first().is_some_and(|w| ["This", "These", "Such", "Each"].contains(w));
+    let number = section || pointed || !name.contains(char::is_alphabetic);
     let words_fit = words.len() <= MOST_WORDS && !words.iter().skip(usize::from(brand)).any(small);
     words_fit && !thing && !role && !number && !name.contains(['_', ':', ';'])
 }
@@ -202,11 +230,13 @@ fn ends_short(name: &str) -> bool {
 /// Longest legal form that no name goes on after with "of", in bytes: "GmbH", "A/S".
 const SHORT_FORM: usize = 4;
 /// Words after a legal form that begin a description or the next name.
-const DESCRIBES: [&str; 11] = ["a", "an", "A", "An", "and", "AND", "whose", "located", "having", "with", "is"];
+const DESCRIBES: [&str; 12] = ["as", "a", "an", "A", "An", "and", "AND", "whose", "located", "having", "with", "is"];
 /// Words that end no name, in lower case.
-const NO_NAME: [&str; 8] = ["and", "whereas", "witnesseth", "recitals", "purpose", "offer", "witness", "undersigned"];
+const NO_NAME: [&str; 9] =
+    ["dollars", "and", "whereas", "witnesseth", "recitals", "purpose", "offer", "witness", "undersigned"];
 /// Small words inside names.
-const SMALL: [&str; 8] = ["of", "the", "and", "for", "de", "la", "plc", "dba"];
+const SMALL: [&str; 15] =
+    ["of", "the", "and", "for", "de", "la", "plc", "dba", "von", "van", "der", "den", "di", "del", "du"];
 
 /// Words of headings and covers that no person is called, in lower case.
 const NO_PERSON: [&str; 10] =
@@ -255,6 +285,17 @@ mod tests {
             ("Ben Ode Jr. (\"Ben\")", "Ben Ode Jr."),
             ("elm.com, inc., a company", "elm.com, inc."),
             ("e-lumen, Inc. (\"Lumen\")", "e-lumen, Inc."),
+            ("(ii) ELM GRILL, INC., a company", "ELM GRILL, INC."),
+            ("Ann Lee (I.D. Number: 029092509), an individual whose address is here", "Ann Lee"),
+            ("ANN LEE of the City of Ellmar, in the Province", "ANN LEE"),
+            ("Ben L.\nOde, residing at 14 Elm Street", "Ben L.\nOde"),
+            ("The viaElm Company, an Ellmar corporation", "The viaElm Company"),
+            ("inPhase, Inc. (\"inPhase\")", "inPhase, Inc."),
+            ("ELM PUBLISHING, s.r.o. (\"Licensor\")", "ELM PUBLISHING, s.r.o."),
+            ("AZZ incorporated (hereinafter \"Company\")", "AZZ incorporated"),
+            ("Elm Bank f/k/a Elm Savings Bank, a bank", "Elm Bank"),
+            ("Joseph L. von Ode III (the \"Executive\")", "Joseph L. von Ode III"),
+            ("TIM S. LEE an individual with his home in Ellmar", "TIM S. LEE"),
         ] {
             assert_eq!(name(text), Some(found), "{text}");
         }
@@ -268,6 +309,9 @@ mod tests {
             "Company (\"Elm\")",
             "1.3, 2",
             "401(a)(1) of the Act",
+            "This Agreement and the Other Loan Documents",
+            "Liability Act of 1980",
+            "98 of the Standards Board",
             "organized and existing",
             "www.elm.com)",
         ] {
