@@ -295,6 +295,8 @@ mod tests {
             ("AZZ incorporated (hereinafter \"Company\")", "AZZ incorporated"),
             ("Elm Bank f/k/a Elm Savings Bank, a bank", "Elm Bank"),
             ("Joseph L. von Ode III (the \"Executive\")", "Joseph L. von Ode III"),
+            ("GARY LEE, of Ellmar, Ohio", "GARY LEE"),
+            ("Susan Ode, Senior Vice President - Education", "Susan Ode"),
             ("TIM S. LEE an individual with his home in Ellmar", "TIM S. LEE"),
         ] {
             assert_eq!(name(text), Some(found), "{text}");

@@ -11,7 +11,7 @@ use crate::values::{Value, find_dates};
 use chrono::NaiveDate;
 
 /// Words for the day a contract was made.
-const MADE: [&str; 21] = [
+const MADE: [&str; 30] = [
     "date of this document",
     "date and year first above written",
     "date on which the parties sign",
@@ -19,6 +19,15 @@ const MADE: [&str; 21] = [
     "date signed",
     "date hereof",
     "date above",
+    "date first set out above",
+    "date set out above",
+    "date stated above",
+    "date written above",
+    "date indicated above",
+    "date first mentioned above",
+    "date mentioned above",
+    "date appearing above",
+    "date on the first page",
     "above date",
     "date set forth above",
     "date first stated above",
