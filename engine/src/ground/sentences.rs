@@ -1,6 +1,7 @@
 //! Sentences of a document as spans: what is shown around a search hit, and where an owner or a date may be said.
 
 use crate::text::{BlockKind, DocText, Span};
+use crate::values::dates::is_month;
 
 /// Words before a full stop that do not end a sentence, in lower case.
 const ABBREVIATIONS: &[&str] = &[
@@ -8,22 +9,6 @@ const ABBREVIATIONS: &[&str] = &[
     "i.e", "cf", "al", "jr", "sr", "fig", "para", "cl", "approx", "dept", "est", "u.s", "u.k", "u.s.a", "p", "pp",
     "vol", "ed", "jan", "feb", "mar", "apr", "jun", "jul", "aug", "sep", "sept", "oct", "nov", "dec", "bros", "gen",
     "gov", "hon", "rev", "s.a", "b.v", "n.v", "a.m", "p.m",
-];
-
-/// The months: "April. 1st 2019" and "March 18. 2021" are dates, whatever mark stands in them.
-const MONTHS: [&str; 12] = [
-    "january",
-    "february",
-    "march",
-    "april",
-    "may",
-    "june",
-    "july",
-    "august",
-    "september",
-    "october",
-    "november",
-    "december",
 ];
 
 /// The sentences of `document` in order: disjoint, trimmed, none empty, none across two blocks. Running headers are
@@ -97,14 +82,13 @@ fn ends_sentence(piece: &str, i: usize, c: char) -> bool {
         || (numbering && (alone || word.chars().all(char::is_uppercase))))
 }
 
-/// Whether the full stop after `word`, the last of `before`, stands in a date that goes on with `next`: after the month, or
-/// after the day that follows it.
+/// Whether the full stop after `word`, the last of `before`, stands in a date that goes on with `next`: after the month
+/// ("April. 1st 2019"), or after the day that follows it ("March 18. 2021").
 fn inside_date(before: &str, word: &str, next: &str) -> bool {
-    let month = |word: &str| MONTHS.iter().any(|m| m.eq_ignore_ascii_case(word));
     let digits = next.len() - next.trim_start_matches(|c: char| c.is_ascii_digit()).len();
     let day = matches!(word.len(), 1 | 2) && word.bytes().all(|b| b.is_ascii_digit());
     let before_day = || before.trim_end_matches(word).split_whitespace().next_back().unwrap_or_default();
-    (month(word) && digits > 0) || (day && digits == 4 && month(before_day()))
+    (is_month(word) && digits > 0) || (day && digits == 4 && is_month(before_day()))
 }
 
 fn starts_with_blank_line(rest: &str) -> bool {

@@ -2,7 +2,7 @@
 //! Ellmar, a municipal corporation (the "Landlord")". The name is what stands before what a party is called; it needs no
 //! legal form, which is all that the pieces of sentences know a name by.
 
-use super::name::{END, HEAD, NO_PARTY, ROLES, brand, ends_with_form, is_person, name_in};
+use super::name::{END, HEAD, NO_PARTY, ROLES, begins_with_brand, ends_with_form, is_person, name_in};
 use crate::ground::stands_on_words;
 use crate::text::{DocText, Span};
 use crate::values::is_form;
@@ -150,7 +150,7 @@ fn look_like_names(text: &str, names: &[Span]) -> bool {
 /// The paragraphs of the first lines that begin with a capital, each also from where a column begins in it.
 fn paragraphs(head: &str) -> impl Iterator<Item = Span> + '_ {
     let opening = head.get(..head.floor_char_boundary(OPENING)).unwrap_or(head);
-    let breaks = ["\r", "   "].into_iter().flat_map(|mark| opening.match_indices(mark));
+    let breaks = opening.match_indices(END).chain(opening.match_indices("   "));
     let mut starts: Vec<usize> = breaks.map(|(at, mark)| at + mark.len()).chain([0]).collect();
     starts.sort_unstable();
     let rest = |at: usize| head.get(at..).unwrap_or_default();
@@ -293,17 +293,16 @@ fn calls_a_party(inner: &str) -> bool {
     let bare = inner.strip_prefix("the ").unwrap_or(inner).trim_matches(|c: char| !c.is_alphanumeric());
     let called = quoted.unwrap_or(bare).trim();
     let lower = called.to_lowercase();
-    let mut words = lower.split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty()).peekable();
-    let all: Vec<&str> = words.clone().collect();
+    let words: Vec<&str> = lower.split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty()).collect();
     // "Party A" is one, "the Parties" and "each Party" are none.
-    let by_letter = matches!(all.as_slice(), ["party", letter] if letter.len() == 1);
+    let by_letter = matches!(words.as_slice(), ["party", letter] if letter.len() == 1);
     // "Disclosing Party", "Released Party".
-    let by_part = matches!(all.as_slice(), [part, "party"] if part.ends_with("ing") || part.ends_with("ed"));
-    let none = !by_letter && !by_part && all.iter().any(|w| NO_PARTY.contains(w));
-    if inner.len() > 160 || words.peek().is_none() || none {
+    let by_part = matches!(words.as_slice(), [part, "party"] if part.ends_with("ing") || part.ends_with("ed"));
+    let none = !by_letter && !by_part && words.iter().any(|w| NO_PARTY.contains(w));
+    if inner.len() > 160 || words.is_empty() || none {
         return false;
     }
-    let short = called.starts_with(char::is_uppercase) && words.count() <= 4;
+    let short = called.starts_with(char::is_uppercase) && words.len() <= 4;
     quoted.is_some() || (short && !called.contains(|c: char| c.is_ascii_digit()))
 }
 
@@ -327,7 +326,8 @@ fn next_party(between: &str) -> Option<usize> {
         let number = next.split_once(". ").filter(|(n, _)| n.len() == 1 && n.starts_with(|c: char| c.is_ascii_digit()));
         let next = number.map_or(next, |(_, n)| n.trim_start());
         let named = name_in(next).is_some_and(|n| n.start() == 0);
-        named && next.starts_with(|c: char| c.is_uppercase() || c.is_ascii_digit() || brand(next, c))
+        let capital = next.starts_with(|c: char| c.is_uppercase() || c.is_ascii_digit());
+        named && (capital || begins_with_brand(next))
     };
     starts.iter().find(begins).copied().or_else(|| after_comma(between))
 }

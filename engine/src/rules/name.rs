@@ -73,12 +73,13 @@ pub(super) const NO_PARTY: [&str; 12] = [
 pub(super) const END: char = '\r';
 
 /// "qPhase", "inPhase", "e3", "e-lumen", "elm.com": names that begin with a small letter.
-pub(super) fn brand(word: &str, first: char) -> bool {
+pub(super) fn begins_with_brand(text: &str) -> bool {
+    let word = text.split([' ', '\n', ',', ';', '(']).next().unwrap_or_default();
     let second = word.chars().nth(1);
-    let word = word.split([' ', '\n', ',', ';', '(']).next().unwrap_or_default();
     let marked = word.contains(char::is_uppercase) || second.is_some_and(|c| c.is_ascii_digit() || c == '-');
     let domain = word.rsplit_once('.').is_some_and(|(name, end)| name.len() > 1 && end.len() > 1);
-    first.is_ascii_lowercase() && (marked || (domain && !word.contains("..") && !word.starts_with("www")))
+    word.starts_with(|c: char| c.is_ascii_lowercase())
+        && (marked || (domain && !word.contains("..") && !word.starts_with("www")))
 }
 
 /// The name that `text` begins with, after "the", numbers and marks.
@@ -86,7 +87,7 @@ pub(super) fn name_in(text: &str) -> Option<Span> {
     let start = beginning(text);
     let rest = text.get(start..)?;
     let rest = rest.get(..rest.find(END).unwrap_or(rest.len()))?;
-    let brand = rest.chars().next().is_some_and(|c| brand(rest, c));
+    let brand = begins_with_brand(rest);
     let mut shown = rest.to_owned();
     if brand && let Some(first) = shown.get_mut(..1) {
         // Read as any name; of one byte, so every place stays where it is.
@@ -164,13 +165,13 @@ fn is_name(name: &str, brand: bool) -> bool {
     // "SUPPLY AGREEMENT" is what they make, "WHEREAS" what comes next, "the Company" what one of them is called.
     let thing = NO_PARTY.contains(&last) || NO_NAME.contains(&last);
     let role = words.len() == 1 && (ROLES.contains(&last) || CALLED.contains(&last));
-    let law = name.contains(" Act of ");
-    let section =
-        law || (name.starts_with(|c: char| c.is_ascii_digit()) && (name.contains('(') || name.contains(" of ")));
+    // "401(a)(1) of the Act", "Liability Act of 1980".
+    let numbered = name.starts_with(|c: char| c.is_ascii_digit());
+    let law = name.contains(" Act of ") || (numbered && (name.contains('(') || name.contains(" of ")));
     let pointed = words.first().is_some_and(|w| ["This", "These", "Such", "Each"].contains(w));
-    let number = section || pointed || !name.contains(char::is_alphabetic);
     let words_fit = words.len() <= MOST_WORDS && !words.iter().skip(usize::from(brand)).any(small);
-    words_fit && !thing && !role && !number && !name.contains(['_', ':', ';'])
+    let letters = name.contains(char::is_alphabetic) && !name.contains(['_', ':', ';']);
+    words_fit && letters && !thing && !role && !law && !pointed
 }
 
 /// A name without the address after it: it ends with its line, and with a comma after its legal form or before a number.
@@ -180,7 +181,7 @@ fn without_address(name: &str) -> &str {
     let (mut end, mut form_before) = (0, false);
     for word in line.split_inclusive([' ', '\n']) {
         let bare = word.trim_end().trim_end_matches([',', ';', ':']);
-        let form = is_form(bare.trim_end_matches('.'));
+        let form = is_form(bare);
         let before = line.get(..end).unwrap_or_default();
         if !bare.is_empty() {
             if form_before && ends_after_form(before, bare, form) || ends_before(before, bare) {
@@ -259,7 +260,7 @@ pub(super) fn is_person(text: &str, name: Span) -> bool {
 /// Whether the name at `name` ends with a legal form.
 pub(super) fn ends_with_form(text: &str, name: Span) -> bool {
     let last = text.get(name.range()).and_then(|n| n.split([' ', '\n', ',']).next_back());
-    last.is_some_and(|word| is_form(word.trim_end_matches('.')))
+    last.is_some_and(is_form)
 }
 
 #[cfg(test)]

@@ -40,8 +40,7 @@ fn name_before(text: &str, at: usize) -> Option<Span> {
     let start = from + begin.unwrap_or(0) + (line.len() - line.trim_start().len());
     let line = line.trim_start();
     let last = line.split_whitespace().next_back()?.trim_end_matches([',', ';']);
-    let bare = last.trim_end_matches('.').replace('.', "");
-    if !(is_form(last.trim_end_matches('.')) || is_form(&bare)) {
+    if !is_form(last) {
         return None;
     }
     let shouting = |word: &str| !word.contains(char::is_lowercase);
@@ -53,7 +52,7 @@ fn name_before(text: &str, at: usize) -> Option<Span> {
             || (word.starts_with(|c: char| c.is_uppercase() || c.is_ascii_digit() || c == '(')
                 && (!all_capitals || shouting(word)))
     };
-    let words = tokens_of(line);
+    let words = words_of(line);
     let run = words.iter().rev().take_while(|(_, word)| belongs(word)).count();
     // "/s/ Ann Lee Company:" is a person who signed, and what the next one is.
     let before_run = words.len().checked_sub(run + 1).and_then(|i| words.get(i));
@@ -64,21 +63,21 @@ fn name_before(text: &str, at: usize) -> Option<Span> {
         .iter()
         .skip(words.len() - run)
         .find(|(_, word)| word.starts_with(char::is_uppercase) && !LINKS.contains(word))?;
-    let (skipped, run) = said_once(line, *skipped, run);
+    let (skipped, run) = said_once(&words, *skipped, run);
     let name = Span::new(start + skipped, start + line.trim_end_matches([',', ';']).len());
     (2..=MOST_WORDS).contains(&run).then_some(name)
 }
 
-/// Where a name of `run` words begins that is said twice in a row, "ELM SA ELM SA", and how many words it then has.
-fn said_once(line: &str, skipped: usize, run: usize) -> (usize, usize) {
-    let words = tokens_of(line);
+/// Where the name of the last `run` of `words` begins if it is said twice in a row, "ELM SA ELM SA", and how many words it then
+/// has; else `skipped` and `run`.
+fn said_once(words: &[(usize, &str)], skipped: usize, run: usize) -> (usize, usize) {
     let of_name = words.iter().skip(words.len() - run).map(|(_, word)| *word).collect::<Vec<_>>();
     let twice = (2..=run / 2).find(|n| of_name.iter().rev().take(*n).eq(of_name.iter().rev().skip(*n).take(*n)));
     twice.and_then(|n| Some((words.get(words.len() - n)?.0, n))).unwrap_or((skipped, run))
 }
 
 /// The words of `line` with where each begins.
-fn tokens_of(line: &str) -> Vec<(usize, &str)> {
+fn words_of(line: &str) -> Vec<(usize, &str)> {
     let mut at = 0;
     let mut found = Vec::new();
     for piece in line.split_inclusive(char::is_whitespace) {

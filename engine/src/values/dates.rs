@@ -6,7 +6,7 @@ use crate::text::Span;
 use chrono::NaiveDate;
 
 /// The names of the months: the English one, then what else stands for it.
-pub(super) const MONTHS: [&[&str]; 12] = [
+const MONTHS: [&[&str]; 12] = [
     &["January", "Jan", "Januar", "Jänner"],
     &["February", "Feb", "Februar"],
     &["March", "Mar", "März"],
@@ -20,6 +20,11 @@ pub(super) const MONTHS: [&[&str]; 12] = [
     &["November", "Nov"],
     &["December", "Dec", "Dezember", "Dez"],
 ];
+
+/// Whether `word` is the English name of a month.
+pub(crate) fn is_month(word: &str) -> bool {
+    MONTHS.iter().filter_map(|names| names.first()).any(|name| name.eq_ignore_ascii_case(word))
+}
 
 /// All dates of `text`, in order, not overlapping. A number alone ("2024") is no date here, but "the end of 2024" is its last
 /// day, as "the end of June 2024" is. Dates in digits whose day

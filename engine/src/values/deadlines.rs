@@ -1,6 +1,6 @@
 //! By when something is to be done, as it is said: "by Friday", "before the end of the month", "next week", "by 3 May".
 
-use super::dates::{MONTHS, find_dates, ordinal};
+use super::dates::{find_dates, is_month, ordinal};
 use crate::ground::standing;
 use crate::text::Span;
 
@@ -74,11 +74,6 @@ fn day_of_month(lower: &str, at: Span) -> Option<Span> {
         length = month.and_then(|m| Some(lower.get(start..)?.find(&m)? + m.len())).unwrap_or(length);
     }
     Some(Span::new(start, start + length))
-}
-
-/// Whether `word` is the English name of a month.
-fn is_month(word: &str) -> bool {
-    MONTHS.iter().filter_map(|names| names.first()).any(|name| name.eq_ignore_ascii_case(word))
 }
 
 #[cfg(test)]
