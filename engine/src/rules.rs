@@ -7,8 +7,10 @@
 //! keywords; their scores only rank.
 
 pub(crate) mod asked;
+mod called;
 mod features;
 mod introduced;
+mod labelled;
 mod name;
 #[cfg(test)]
 mod parity;
@@ -158,11 +160,16 @@ impl<'a> Ruled<'a> {
     }
 
     /// `candidates` with the names of the document's introduction, or where nothing introduces two parties with those above
-    /// its signatures: a candidate that is a part of one, or holds one and more, gives way to it.
+    /// its signatures and what it calls a party that it leaves open: a candidate that is a part of one, or holds one and more,
+    /// gives way to it.
     fn introduced(&self, mut candidates: Vec<Candidate>) -> Vec<Candidate> {
-        let introduced = introduced::introduced(self.document);
+        let mut introduced = introduced::introduced(self.document);
         let (names, least) = match introduced.len() {
-            0 | 1 => ([introduced, signed::signed(&self.document.text)].concat(), SIGNED),
+            0 | 1 => {
+                introduced.extend(signed::signed(&self.document.text));
+                introduced.extend(introduced::left_open(self.document));
+                (introduced, SIGNED)
+            }
             _ => (introduced, INTRODUCED),
         };
         for span in names {

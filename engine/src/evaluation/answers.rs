@@ -35,8 +35,16 @@ const FORMS: [&str; 20] = [
 ];
 
 /// What notes add to a name, in lower case.
-const BESIDE_NAMES: [&str; 7] =
-    [" d/b/a ", " dba ", "(dba ", " f/k/a ", " doing business as ", " including ", " and all of its "];
+const BESIDE_NAMES: [&str; 8] = [
+    " d/b/a ",
+    " dba ",
+    "(dba ",
+    " f/k/a ",
+    " doing business as ",
+    " including ",
+    " and all of its ",
+    " a subsidiary of ",
+];
 /// Countries whose law contracts name otherwise ("Swiss law").
 const COUNTRIES: [(&str, &str); 11] = [
     ("england", "english"),
@@ -228,6 +236,7 @@ mod tests {
             ("Elm Works Ltd", "Elk Works Ltd", true),
             ("Elm Ltd", "Elk Ltd", false),
             ("Elm Works Ltd d/b/a Elm Tools", "Elm Works Ltd", true),
+            ("Elm Works Ltd a subsidiary of Oak Tools Inc. (\"Oak\")", "Elm Works Ltd", true),
             ("Elm Works East Ltd", "Elm Works West Ltd", false),
         ] {
             assert_eq!(right(FieldType::Party, noted, &[&claim(given, None)]), Some(same), "{noted}");

@@ -2,7 +2,9 @@
 //! Ellmar, a municipal corporation (the "Landlord")". The name is what stands before what a party is called; it needs no
 //! legal form, which is all that the pieces of sentences know a name by.
 
-use super::name::{END, HEAD, NO_PARTY, ROLES, begins_with_brand, ends_with_form, is_person, name_in};
+use super::called::{defined, open_in};
+use super::labelled::by_label;
+use super::name::{END, HEAD, NO_PARTY, begins_with_brand, ends_with_form, is_person, name_in};
 use crate::ground::stands_on_words;
 use crate::text::{DocText, Span};
 use crate::values::is_form;
@@ -11,11 +13,11 @@ use crate::values::is_form;
 const WITHIN: usize = 12_000;
 const LONGEST: usize = 2_400;
 /// How far into a document a paragraph may introduce parties without a word that leads into it, in bytes.
-const OPENING: usize = 3_000;
+pub(super) const OPENING: usize = 3_000;
 /// How much may stand between two names that only an "and" joins, in bytes.
-const JOINED: usize = 300;
+pub(super) const JOINED: usize = 300;
 /// Marks around what a party is called.
-const QUOTES: [char; 5] = ['"', '“', '”', '‘', '’'];
+pub(super) const QUOTES: [char; 5] = ['"', '“', '”', '‘', '’'];
 /// Words that lead into an introduction.
 const LEADS: [&str; 6] = ["between", "among", "amongst", "b e t w e e n", "into by", "made by"];
 /// Where an introduction ends at the latest, in lower case.
@@ -36,9 +38,18 @@ const CLAUSES: [&str; 4] = ["1. ", "1 ", "1.1", "Article "];
 
 /// The names in the first introduction of `document` that names at least two parties, in order: before what they are called,
 /// or two names with an "and" between, one of them with a legal form. Where there is none: the names after "Party A:" or
-/// "Licensor:" and so on; those of a paragraph that begins with one; or the two of the cover.
+/// "Licensor:" and so on; those of a paragraph that begins with one; the two of the cover; or those with a legal form anywhere
+/// before what parties are called in the first lines.
 pub(super) fn introduced(document: &DocText) -> Vec<Span> {
     introduced_in(&with_ends(document))
+}
+
+/// What an introduction of `document` that names one party calls the other, which it leaves open: "between Orion Inc. and the
+/// person named below (the "Agent")".
+pub(super) fn left_open(document: &DocText) -> Option<Span> {
+    let text = with_ends(document);
+    let head = text.get(..text.floor_char_boundary(WITHIN)).unwrap_or(&text);
+    leads(head).into_iter().find_map(|from| open_in(&text, from))
 }
 
 /// The first lines of `document` with [`END`] for the line break after each block: every place stays where it is.
@@ -58,13 +69,7 @@ fn with_ends(document: &DocText) -> String {
 /// The same in a text with [`END`] after its blocks.
 fn introduced_in(text: &str) -> Vec<Span> {
     let head = text.get(..text.floor_char_boundary(WITHIN)).unwrap_or(text);
-    // A line may end inside a lead: "entered into\nby".
-    let lower = head.to_ascii_lowercase().replace('\n', " ");
-    // "Parties: (1) Ann Lee": a heading, not a word of a sentence.
-    let listed = |at: &usize| head.get(*at..).is_some_and(|t| t.trim_start().starts_with([':', '(', '1']));
-    let leads = LEADS.iter().flat_map(|lead| word_ends(&lower, lead));
-    let mut leads: Vec<usize> = leads.chain(word_ends(&lower, HEAD).filter(listed)).collect();
-    leads.sort_unstable();
+    let leads = leads(head);
     let two = |names: &Vec<Span>| names.len() >= 2;
     let led = |from: &usize| {
         Some(names_in(text, region(text, *from))).filter(two).or_else(|| Some(joined(text, *from)).filter(two))
@@ -74,36 +79,20 @@ fn introduced_in(text: &str) -> Vec<Span> {
     // Without a word that leads to names, they must look like some.
     let beginning =
         || paragraphs(head).map(|paragraph| names_in(text, paragraph)).find(|n| two(n) && look_like_names(text, n));
-    introduced.or_else(labelled).or_else(beginning).unwrap_or_else(|| cover(head))
+    let cover = || Some(cover(head)).filter(two);
+    introduced.or_else(labelled).or_else(beginning).or_else(cover).unwrap_or_else(|| defined(head))
 }
 
-/// The names after "Party A:" and "Party B:", and so on, or after "Licensor:" and "Licensee:".
-fn by_label(head: &str) -> Vec<Span> {
-    let letter = |letter: char| {
-        let label = format!("Party {letter}:");
-        // "Representative of Party A:" names somebody else.
-        let own = |at: &usize| !head.get(..*at).is_some_and(|t| t.trim_end().ends_with(" of"));
-        head.match_indices(&label).map(|(at, _)| at).find(own).map(|at| Span::new(at, at + label.len()))
-    };
-    let letters: Vec<Span> = ('A'..='F').map_while(letter).collect();
-    let by_letter = after_labels(head, &letters);
-    if by_letter.len() >= 2 {
-        return by_letter;
-    }
-    let role = |line: Span| {
-        let (label, _) = head.get(line.range())?.split_once(':')?;
-        let known = ROLES.iter().any(|role| label.trim_end().eq_ignore_ascii_case(role));
-        known.then(|| Span::new(line.start(), line.start() + label.len() + 1))
-    };
-    let roles: Vec<Span> = lines(head, Span::new(0, head.len())).filter_map(role).collect();
-    after_labels(head, &roles)
-}
-
-/// The names that stand right after each of `labels`, each up to the next one.
-fn after_labels(head: &str, labels: &[Span]) -> Vec<Span> {
-    let ends = labels.iter().skip(1).map(|l| l.start()).chain([head.len()]);
-    let pieces = labels.iter().zip(ends).map(|(label, end)| Span::new(label.end(), end.max(label.end())));
-    pieces.filter_map(|piece| name_at(head, lines(head, piece).next()?)).collect()
+/// Where the words that lead into an introduction end in `head`, in order.
+fn leads(head: &str) -> Vec<usize> {
+    // A line may end inside a lead: "entered into\nby".
+    let lower = head.to_ascii_lowercase().replace('\n', " ");
+    // "Parties: (1) Ann Lee": a heading, not a word of a sentence.
+    let listed = |at: &usize| head.get(*at..).is_some_and(|t| t.trim_start().starts_with([':', '(', '1']));
+    let leads = LEADS.iter().flat_map(|lead| word_ends(&lower, lead));
+    let mut leads: Vec<usize> = leads.chain(word_ends(&lower, HEAD).filter(listed)).collect();
+    leads.sort_unstable();
+    leads
 }
 
 /// Two names after `from` with nothing but an "and" and what describes the first between them; at least one has a legal
@@ -171,7 +160,7 @@ fn cover(head: &str) -> Vec<Span> {
 }
 
 /// The lines of `within` that are not blank, without white space around them.
-fn lines(text: &str, within: Span) -> impl Iterator<Item = Span> {
+pub(super) fn lines(text: &str, within: Span) -> impl Iterator<Item = Span> {
     let mut at = within.start();
     let piece = text.get(within.range()).unwrap_or_default();
     piece.split_inclusive(['\n', END]).filter_map(move |line| {
@@ -182,7 +171,7 @@ fn lines(text: &str, within: Span) -> impl Iterator<Item = Span> {
 }
 
 /// The name that the line at `line` begins with: of several columns the first, without the same name in other letters.
-fn name_at(text: &str, line: Span) -> Option<Span> {
+pub(super) fn name_at(text: &str, line: Span) -> Option<Span> {
     let line_text = text.get(line.range())?;
     let foreign =
         |(at, _): &(usize, &str)| line_text.get(at + 1..).is_some_and(|t| !t.starts_with(|c: char| c.is_ascii()));
@@ -192,7 +181,7 @@ fn name_at(text: &str, line: Span) -> Option<Span> {
 }
 
 /// Where `word` ends in `lower` (a text in lower case) as a word of its own.
-fn word_ends<'t>(lower: &'t str, word: &'t str) -> impl Iterator<Item = usize> + 't {
+pub(super) fn word_ends<'t>(lower: &'t str, word: &'t str) -> impl Iterator<Item = usize> + 't {
     let places = lower.match_indices(word).map(|(at, word)| Span::new(at, at + word.len()));
     places.filter(|place| stands_on_words(lower, *place)).map(Span::end)
 }
@@ -218,7 +207,7 @@ fn names_in(text: &str, region: Span) -> Vec<Span> {
 }
 
 /// What may belong to the introduction that begins at `from`.
-fn region(text: &str, from: usize) -> Span {
+pub(super) fn region(text: &str, from: usize) -> Span {
     let end = text.floor_char_boundary((from + LONGEST).min(text.len()));
     let lower = text.get(from..end).unwrap_or_default().to_ascii_lowercase();
     let stop = ENDS.iter().filter_map(|word| lower.find(word)).min().unwrap_or(lower.len());
@@ -227,7 +216,7 @@ fn region(text: &str, from: usize) -> Span {
 
 /// What parties are called in `region`, with its brackets: `(the "Company")`, `(hereinafter referred to as "X")`,
 /// `(ACME)`, and without brackets `hereinafter referred to as X`.
-fn roles(text: &str, region: Span) -> Vec<Span> {
+pub(super) fn roles(text: &str, region: Span) -> Vec<Span> {
     let piece = text.get(region.range()).unwrap_or_default();
     let mut found = Vec::new();
     for (open, _) in piece.match_indices('(') {
@@ -308,7 +297,7 @@ fn calls_a_party(inner: &str) -> bool {
 
 /// Where the next party begins in what follows one: after an "and" or a semicolon that a capital follows and no word
 /// that goes on with the description ("organized and existing under", "France and Spain").
-fn next_party(between: &str) -> Option<usize> {
+pub(super) fn next_party(between: &str) -> Option<usize> {
     let lower = between.to_ascii_lowercase();
     let mut starts: Vec<usize> = word_ends(&lower, "and")
         .chain(word_ends(&lower, "in favor of"))
@@ -388,8 +377,8 @@ mod tests {
                 "by and between Orion Metals Ltd, a company organized and existing under the laws of England and Wales \
                    (\"Orion\") and _______________ (\"Buyer\")"
             ),
-            Vec::<&str>::new(),
-            "one name and a blank are no introduction of two"
+            ["Orion Metals Ltd"],
+            "one name and a blank"
         );
     }
 
@@ -555,7 +544,29 @@ mod tests {
             ["Elm", "Oak Ltd."]
         );
         let clauses = "between Elm Inc. (\"Elm\") and others.\n\n1. Goods and Services (\"Deliverables\") are sold.";
-        assert!(found(clauses).is_empty(), "what a clause defines is no party");
+        assert_eq!(found(clauses), ["Elm Inc."], "what a clause defines is no party");
+    }
+
+    #[test]
+    fn labels_of_forms_may_say_more_than_a_role() {
+        assert_eq!(
+            found(
+                "AGREEMENT\n\nBETWEEN the Owner:\n(Name, legal status and address)\nElm Metals Company\n14 Oak Road\n\nand the \
+                 Contractor:\n(Name and address)\nOak Building, Ltd.\n2 Elm Lane"
+            ),
+            ["Elm Metals Company", "Oak Building, Ltd."]
+        );
+        assert_eq!(
+            found(
+                "Pledgor (Party A): Elm Plastics Co., Ltd.\n\nPledgee (Party B): Elmar Construction Bank\n\nArticle 1"
+            ),
+            Vec::<&str>::new(),
+            "no roles that are known"
+        );
+        assert_eq!(
+            found("Lender (Party A): Elmar Bank\n\nBorrower (Party B): Oak Plastics Co., Ltd.\n\nArticle 1"),
+            ["Elmar Bank", "Oak Plastics Co., Ltd."]
+        );
     }
 
     #[test]

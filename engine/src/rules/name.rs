@@ -191,7 +191,9 @@ fn without_address(name: &str) -> &str {
         }
         end += word.len();
     }
-    line.get(..end).unwrap_or_default().trim_end().trim_end_matches([',', ';', ':'])
+    let name = line.get(..end).unwrap_or_default().trim_end().trim_end_matches([',', ';', ':']);
+    // "Elm Inc. and (the "Participant")": the other name is left blank.
+    name.strip_suffix(" and").unwrap_or(name)
 }
 
 /// Whether a name ends with `before`, the last word of which is a legal form, where `next` follows.

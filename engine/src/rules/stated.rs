@@ -14,7 +14,8 @@ const BEGIN: [&str; 5] = ["commence", "commences", "commencing", "begin", "begin
 /// What begins: a sentence about a delivery or a payment begins something else.
 const WHAT: [&str; 4] = ["term", "agreement", "contract", "appointment"];
 
-/// Words by which a law applies.
+/// Words for law, and those by which it applies.
+const LAWS: [&str; 4] = ["law", "laws", "legislation", "regulations"];
 const GOVERNS: [&str; 5] = ["govern", "governs", "governed", "construed", "application"];
 /// Words that lead to a law named by an adjective ("under English law"), and those that name none.
 const UNDER: [&str; 5] = ["by", "under", "with", "the", "to"];
@@ -23,6 +24,8 @@ const NO_COUNTRY: [&str; 6] = ["applicable", "the", "governing", "such", "federa
 const UNTIL: [&str; 10] =
     ["ending", "ends", "until", "through", "expire", "expires", "expiring", "terminate", "terminates", "terminating"];
 const RUNS: [&str; 5] = ["term", "terms", "period", "agreement", "contract"];
+/// How many tokens may stand between such a word and the anniversary on which something ends.
+const UNTIL_REACH: usize = 20;
 /// Words between a term or an agreement and how long it lasts.
 const LASTING: [&str; 43] = [
     "begins",
@@ -91,20 +94,26 @@ pub(super) fn begins_on(sentence: &str) -> Option<Span> {
     find_dates(sentence).iter().map(|date| date.span).find(on)
 }
 
-/// The date of `sentence` that the agreement itself calls its day of effect: "May 1, 2011 (the “Effective Date”)".
+/// The date of `sentence` that the agreement itself calls its day of effect: "May 1, 2011 (the “Effective Date”)", or
+/// "Effective Date: May 1, 2011".
 pub(super) fn called_effective(sentence: &str) -> Option<Span> {
     if !sentence.to_ascii_lowercase().contains("effective") {
         return None;
     }
     let tokens = tokens(sentence);
     let after = |date: Span| tokens.iter().skip_while(move |t| t.span.start() < date.end());
-    find_dates(sentence).into_iter().map(|date| date.span).find(|date| is_called_effective(after(*date)))
+    let labelled = |date: Span| {
+        let before = tokens.iter().filter(|t| t.span.end() <= date.start()).collect::<Vec<_>>();
+        matches!(before.as_slice(), [.., effective, date, mark] if effective.is("effective") && date.is("date") && mark.text == ":")
+    };
+    let called = |date: &Span| is_called_effective(after(*date)) || labelled(*date);
+    find_dates(sentence).into_iter().map(|date| date.span).find(called)
 }
 
 /// Whether `sentence` says in so many words which law governs: "The laws of Ohio shall govern this Agreement".
 pub(super) fn governs(sentence: &str) -> Option<Span> {
     let tokens = tokens(sentence);
-    let is_law = |t: &Token<'_>| t.is("law") || t.is("laws");
+    let is_law = |t: &Token<'_>| LAWS.iter().any(|w| t.is(w));
     let of = tokens.windows(2).any(|w| matches!(w, [a, b] if is_law(a) && b.is("of")));
     let adjective = || (0..tokens.len()).any(|i| tokens.get(i).is_some_and(is_law) && by_adjective(&tokens, i));
     let governs = tokens.iter().any(|t| GOVERNS.iter().any(|w| t.is(w)));
@@ -137,7 +146,20 @@ pub(super) fn lasts(sentence: &str) -> Option<Span> {
         // "the term of this Agreement is", "this Agreement shall remain in effect for".
         is(&["term"]) && is(&["is", "be", "for", ":"]) || (is(&["agreement", "contract"]) && is(&["effect", "force"]))
     };
-    find_durations(sentence).into_iter().any(|found| long(found.span)).then(|| Span::new(0, sentence.len()))
+    let whole = Span::new(0, sentence.len());
+    let lasts = find_durations(sentence).into_iter().any(|found| long(found.span)) || until_anniversary(&tokens);
+    lasts.then_some(whole)
+}
+
+/// "this Agreement shall remain in effect until the fifth anniversary".
+fn until_anniversary(tokens: &[Token<'_>]) -> bool {
+    let Some(at) = tokens.iter().position(|t| t.is("anniversary")) else { return false };
+    let before = tokens.get(..at).unwrap_or_default();
+    let Some(until) = before.iter().rposition(|t| UNTIL.iter().any(|w| t.is(w))) else { return false };
+    let mut run = before.iter().take(until).rev().take_while(|t| LASTING.iter().any(|w| t.is(w)));
+    // "commencing on the date of this agreement and ending on": a period of something else.
+    let other = before.get(..until).and_then(<[_]>::last).is_some_and(|t| t.is("and"));
+    !other && at - until <= UNTIL_REACH && run.any(|t| ["term", "agreement", "contract"].iter().any(|w| t.is(w)))
 }
 
 /// What of `sentence` says on which day a term ends: all of a sentence that lets a term or a period run to a date.
@@ -217,6 +239,7 @@ mod tests {
             called("made on May 1, 2011 (\"EffectiveDate\"), replacing that of June 2, 2009"),
             Some("May 1, 2011")
         );
+        assert_eq!(called("Number: CW 25 Effective Date: 11/4/10 Company: Elm"), Some("11/4/10"));
         assert_eq!(called("made on May 1, 2011, effective June 2, 2011"), None);
         let began = "This Agreement shall commence on 1 January 1998.";
         assert_eq!(begins_on(began).map(|span| &began[span.range()]), Some("1 January 1998"));
@@ -248,6 +271,7 @@ mod tests {
             "The term of this Agreement is twenty-four (24) months.",
             "This Agreement shall continue in effect for a period of one year from its execution.",
             "The initial term of this Agreement begins on May 1, 2011 and runs for a 36-month period.",
+            "This Agreement shall remain in effect until the earlier of these: (a) The fifth (5th) anniversary of it.",
         ] {
             assert_eq!(lasts(whole), Some(Span::new(0, whole.len())), "{whole}");
         }

@@ -7,7 +7,7 @@
 use super::evidence::{Grounded, Grounds, one_line};
 use super::fields::no_value;
 use super::pack::{FieldSpec, FieldType, Pack};
-use super::start::{Start, Starts};
+use super::start::{Start, Starts, TERM};
 use super::{Claim, ClaimKind, FoundBy, MatchKind, Status};
 use crate::text::Span;
 use crate::values::dates::ordinal;
@@ -52,6 +52,9 @@ pub(super) const BEGINNING: [&str; 13] = [
 const OF_NOTICE: usize = 5;
 /// How many tokens before a date are looked at for such a word.
 const REACH: usize = 12;
+/// How many tokens after "end of" a year may stand, and the number that is no count of years but one of the calendar's.
+const YEAR_REACH: usize = 9;
+const FIRST_DATE: u32 = 100;
 /// How probable it is that people note an inferred day as the day a contract was made, and as its day of effect.
 const INFERRED: (f64, f64) = (0.3, 0.25);
 /// The field that holds the day a contract was made.
@@ -111,9 +114,12 @@ fn role(before: &[&Token<'_>]) -> Role {
     if before.last().is_some_and(|t| t.is("to")) {
         return Role::Last;
     }
-    let mut near = before.iter().rev().take(REACH);
-    let nearest = near.find_map(|t| match t {
-        t if ENDING.iter().any(|w| t.is(w)) => Some(Role::Last),
+    let ends = |t: &&Token<'_>| ENDING.iter().any(|w| t.is(w));
+    // "shall terminate effective May 1".
+    let next = before.iter().rev().skip(1).map(Some).chain([None]);
+    let mut near = before.iter().rev().zip(next).take(REACH);
+    let nearest = near.find_map(|(t, earlier)| match t {
+        t if ends(t) || (t.is("effective") && earlier.is_some_and(ends)) => Some(Role::Last),
         t if BEGINNING.iter().any(|w| t.is(w)) => Some(Role::First),
         _ => None,
     });
@@ -175,17 +181,18 @@ fn inferred(grounds: &Grounds<'_>, field: &FieldSpec, made: &Start) -> Option<Cl
 
 /// The day on which the term of `quote` ends, and how it was found.
 fn end(starts: &Starts<'_>, quote: &str) -> Option<(String, String)> {
-    if let Some(last) = starts.called_end(quote) {
+    let referred = |last: Start| {
         let note = format!("The text refers to {}, {} ({}).", last.named, last.day, last.place);
-        return Some((last.day.to_string(), note));
+        (last.day.to_string(), note)
+    };
+    if let Some(last) = starts.called_end(quote) {
+        return Some(referred(last));
     }
     let Some((within, count, unit)) = length(quote) else {
-        // "for the Initial Term": how long that is stands elsewhere.
-        return starts
-            .said_of(quote)
-            .into_iter()
-            .filter(|text| length(text).is_some())
-            .find_map(|text| end(starts, text));
+        // "for the Initial Term": how long that is, or when it ends, stands elsewhere.
+        let counted = starts.said_of(quote).into_iter().filter(|text| length(text).is_some());
+        let named = || starts.period_end(TERM).filter(|_| tokens(quote).iter().any(|t| t.text == TERM));
+        return counted.into_iter().find_map(|text| end(starts, text)).or_else(|| named().map(referred));
     };
     let start = starts.of(quote, within)?;
     let end = match unit.as_str() {
@@ -206,8 +213,8 @@ fn end(starts: &Starts<'_>, quote: &str) -> Option<(String, String)> {
     Some((end.to_string(), note))
 }
 
-/// How long the term of `quote` lasts, and where that stands: its first length of time, "third anniversary", or "30th day
-/// after".
+/// How long the term of `quote` lasts, and where that stands: its first length of time, "third anniversary", "end of the
+/// third Contract Year", or "30th day after".
 fn length(quote: &str) -> Option<(Span, u32, String)> {
     let said = find_durations(quote).into_iter().find_map(|found| match found.value {
         Value::Duration { count, unit } if count > 0 && !is_of_notice(quote, found.span) => {
@@ -215,7 +222,7 @@ fn length(quote: &str) -> Option<(Span, u32, String)> {
         }
         _ => None,
     });
-    let counted = anniversary(quote).map(|(at, years)| (at, years, "year".to_owned()));
+    let counted = anniversary(quote).or_else(|| numbered_year(quote)).map(|(at, years)| (at, years, "year".to_owned()));
     let day = day_after(quote).map(|(at, days)| (at, days, "day".to_owned()));
     said.into_iter().chain(counted).chain(day).min_by_key(|(at, _, _)| at.start())
 }
@@ -244,6 +251,20 @@ fn anniversary(quote: &str) -> Option<(Span, u32)> {
     let before = tokens.get(at.saturating_sub(6)..at)?;
     let end = tokens.get(at)?.span;
     before.iter().find_map(|t| Some((t.span.union(end), ordinal(t.text)?)))
+}
+
+/// "the end of the third (3rd) Contract Year", "the end of Year 3": where, and which.
+fn numbered_year(quote: &str) -> Option<(Span, u32)> {
+    let tokens = tokens(quote);
+    let ends = |i: &usize| matches!(tokens.get(*i..*i + 2), Some([end, of]) if end.is("end") && of.is("of"));
+    let from = (0..tokens.len()).find(ends)?;
+    let near = tokens.iter().skip(from + 2).take(YEAR_REACH);
+    let year = near.clone().position(|t| t.is("year"))?;
+    let at = |t: &Token<'_>| tokens.get(from).map(|end| end.span.union(t.span));
+    let after = near.clone().nth(year + 1).and_then(|t| Some((at(t)?, t.text.parse().ok()?)));
+    // "the end of the calendar year" has no number.
+    let before = || near.clone().take(year).find_map(|t| Some((at(t)?, ordinal(t.text)?)));
+    before().or(after.filter(|(_, years)| *years < FIRST_DATE))
 }
 
 #[cfg(test)]
@@ -439,6 +460,43 @@ mod tests {
         let (day, note) = counted("Dated 3 March 2017.", quote).unwrap();
         assert_eq!(day, "2020-03-03");
         assert!(note.contains("At the earliest") && note.contains("the Launch Date"), "{note}");
+    }
+
+    #[test]
+    fn a_term_may_end_with_a_numbered_year() {
+        let head = "Dated 3 March 2017.";
+        for (quote, day) in [
+            ("The term begins on the date hereof and will end upon the end of Year 3.", "2020-03-03"),
+            ("The term continues until the end of the fifteenth (15th) Contract Year.", "2032-03-03"),
+            ("Its term is five (5) years after the project's in-service date (\"Initial Term\").", "2022-03-03"),
+        ] {
+            assert_eq!(counted(head, quote).map(|(day, _)| day).as_deref(), Some(day), "{quote}");
+        }
+        for other in
+            ["The term continues until the end of Year 2019.", "Its term ends one year after its termination date."]
+        {
+            assert_eq!(counted(head, other), None, "{other}");
+        }
+        assert_eq!(isos("This Agreement shall terminate effective December 31, 2009."), ["2009-12-31"]);
+    }
+
+    #[test]
+    fn what_a_term_runs_until_may_be_defined_elsewhere() {
+        let head = "Dated 3 March 2017. “Planned End of Supply” means the seventh (7th) anniversary of this Agreement.";
+        let quote = "This Agreement shall continue until the Planned End of Supply, unless ended before.";
+        assert_eq!(counted(head, quote).map(|(day, _)| day).as_deref(), Some("2024-03-03"));
+        let dated = "“Term” means: 1 January 2013 to 31 December 2013 or until ended before.";
+        let quote = "This Agreement terminates upon the end of the Term or the dissolution of the Company.";
+        assert_eq!(counted(dated, quote).map(|(day, _)| day).as_deref(), Some("2013-12-31"));
+    }
+
+    #[test]
+    fn a_form_may_have_the_date_of_a_signature_above_its_label() {
+        let head = "“Effective Date” means the date of last signature.";
+        let quote = "It continues for a period of twelve (12) months from the Effective Date.";
+        for signed in ["Title\n\n4/24/2018 04/25/2018 Date Date\n\nTerms", "4/25/2018\nDate\n\n4/24/2018\nDate"] {
+            assert_eq!(counted(&format!("{head}\n\n{signed}"), quote).unwrap().0, "2019-04-25", "{signed}");
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use super::{Claim, Status};
 use crate::ground::sentences;
 use crate::text::Span;
 use crate::values::tokens::{Kind, Token, tokens};
-use crate::values::{Value, find_dates};
+use crate::values::{Found, Value, find_dates};
 use chrono::NaiveDate;
 
 /// Words for the day a contract was made.
@@ -68,12 +68,20 @@ const SIGNED: [&str; 22] = [
     "signature by both parties",
     "last signing party",
 ];
+/// Words that make it the day after that.
+const DAY_AFTER: [&str; 3] = [
+    "on the day after the date of last signature",
+    "on the day after the date of signature",
+    "on the day after signature",
+];
 /// Words by which a term says from when it runs, besides those of [`BEGINNING`].
 const RUNNING_FROM: [&str; 6] = ["after", "following", "date", "since", "upon", "notice"];
 /// Days that contracts call by a name without putting it in quotation marks: those that begin a term, and those that end
 /// it.
 const BEGINNING_NAMES: [&str; 3] = ["commencement date", "start date", "starting date"];
 const ENDING_NAMES: [&str; 4] = ["expiration date", "expiry date", "termination date", "end date"];
+/// What contracts call their own time.
+pub(super) const TERM: &str = "Term";
 /// Words that may stand between such a name and its day.
 const LINKS: [&str; 18] = [
     "means",
@@ -112,6 +120,10 @@ const OTHER_DATES: [&str; 14] = [
     "payment",
     "invoice",
 ];
+/// Words that end the name of such a day, what ends rather than begins, and how many tokens the name may have.
+const EVENTS: [&str; 6] = ["date", "release", "launch", "opening", "delivery", "shipment"];
+const NO_EVENT: [&str; 6] = ["notice", "termination", "expiration", "expiry", "terminates", "end"];
+const EVENT_REACH: usize = 7;
 /// How far after such a name its day may stand, in bytes.
 const NAME_REACH: usize = 70;
 /// How far around a length of time its own words are looked for, before and after it, in bytes.
@@ -157,7 +169,12 @@ impl<'a> Starts<'a> {
     pub(super) fn contract_day(&self, quote: &str) -> Option<Start> {
         let says_any = |all: &[&str]| all.iter().any(|words| says(quote, words));
         if says_any(&SIGNED) {
-            return self.signed.clone().or_else(|| self.made.clone());
+            let mut signed = self.signed.clone().or_else(|| self.made.clone())?;
+            if DAY_AFTER.iter().any(|words| says(quote, words)) {
+                signed.named = format!("the day after {}", signed.named);
+                signed.day = signed.day.succ_opt()?;
+            }
+            return Some(signed);
         }
         says_any(&MADE).then(|| self.made.clone()).flatten()
     }
@@ -187,10 +204,12 @@ impl<'a> Starts<'a> {
             None if says(quote, "effective date") => self.own(),
             None => self.contract_day(quote).or_else(|| {
                 let lower = BEGINNING_NAMES.iter().filter(|name| says(quote, name)).find_map(|name| self.called(name));
-                lower.or_else(|| {
-                    let own = begins_with_contract(quote, within);
-                    own.then(|| self.own()).flatten()
-                })
+                lower
+                    .or_else(|| {
+                        let own = begins_with_contract(quote, within);
+                        own.then(|| self.own()).flatten()
+                    })
+                    .or_else(|| self.earliest(event_after(quote, within)?))
             }),
         }
     }
@@ -205,10 +224,12 @@ impl<'a> Starts<'a> {
         Some(Start { instead_of: Some(term), ..self.own()? })
     }
 
-    /// The sentences that define the period that `quote` names ("the Initial Term"), or the term where it names none.
+    /// The sentences that define what `quote` runs until ("the Scheduled End of Supply"), the period that it names ("the Initial
+    /// Term"), or the term where it names none.
     pub(super) fn said_of(&self, quote: &str) -> Vec<&'a str> {
-        let term = defined_period(quote).unwrap_or_else(|| "Term".to_owned());
-        self.definitions(&term).into_iter().map(|(_, text, _)| text).collect()
+        let period = defined_period(quote).unwrap_or_else(|| TERM.to_owned());
+        let terms = defined_end(quote).into_iter().chain([period]);
+        terms.flat_map(|term| self.definitions(&term)).map(|(_, text, _)| text).collect()
     }
 
     /// The day that the document calls by the name that `quote` lets a term end on ("the Expiration Date"), or the last day
@@ -260,7 +281,7 @@ impl<'a> Starts<'a> {
     }
 
     /// The last day of the period that the document calls `term`.
-    fn period_end(&self, term: &str) -> Option<Start> {
+    pub(super) fn period_end(&self, term: &str) -> Option<Start> {
         self.definitions(term).into_iter().find_map(|(sentence, text, _)| {
             let (found, _) = with_roles(text).into_iter().find(|(_, role)| *role == Role::Last)?;
             let Value::Date { iso } = &found.value else { return None };
@@ -287,6 +308,21 @@ fn begins_with_contract(quote: &str, within: Span) -> bool {
     any(&tokens(quote), &["term"]) && !any(&near, &BEGINNING) && !any(&near, &RUNNING_FROM)
 }
 
+/// What a length of time at `within` runs from, where that is a day that no words date: "project's in-service date" of "fifteen
+/// years after the project's in-service date".
+fn event_after(quote: &str, within: Span) -> Option<String> {
+    let after = quote.get(within.end()..)?;
+    let tokens = tokens(after);
+    let mut words = tokens.iter().skip_while(|t| t.kind == Kind::Mark);
+    words.next().filter(|t| ["from", "after", "following"].iter().any(|w| t.is(w)))?;
+    let words: Vec<&Token<'_>> = words.skip_while(|t| t.is("the")).take(EVENT_REACH).collect();
+    let day = words.iter().position(|t| EVENTS.iter().any(|w| t.is(w)))?;
+    let ended = words.iter().any(|t| NO_EVENT.iter().any(|w| t.is(w)));
+    let words = words.get(..=day)?;
+    let span = words.first()?.span.union(words.last()?.span);
+    after.get(span.range()).filter(|_| !ended).map(str::to_owned)
+}
+
 /// The first day that a document's first lines name as the one it was made on or begins with.
 fn opening_day(grounds: &Grounds<'_>) -> Option<Start> {
     const OPENING: usize = 2_500;
@@ -301,23 +337,54 @@ fn opening_day(grounds: &Grounds<'_>) -> Option<Start> {
     })
 }
 
-/// The latest of the days that stand after "Date", as beside signatures. "Delivery Date:" dates something else.
+/// The latest of the days that stand beside "Date", as with signatures. "Delivery Date:" dates something else.
 fn last_signed(grounds: &Grounds<'_>) -> Option<Start> {
     let text = &grounds.document.text;
     let lower = text.to_ascii_lowercase();
     let labels = ["date", "dated"].iter().flat_map(|label| lower.match_indices(label));
-    let days = labels.filter_map(|(from, label)| {
-        let before = tokens(text.get(text.floor_char_boundary(from.saturating_sub(30))..from)?);
-        let own = !before.last().is_some_and(|t| OTHER_DATES.iter().any(|w| t.is(w)));
-        let after = from + label.len();
-        let near = text.get(after..text.floor_char_boundary((after + 40).min(text.len())))?;
-        let found = find_dates(near).into_iter().next()?;
-        let blank = tokens(near.get(..found.span.start())?).iter().all(|t| t.kind == Kind::Mark);
+    let beside = labels.flat_map(|(from, label)| {
+        let label = Span::new(from, from + label.len());
+        dated_after(text, label).into_iter().chain(dated_above(text, label))
+    });
+    let days = beside.filter_map(|found| {
         let Value::Date { iso } = &found.value else { return None };
-        at(grounds, found.span.shifted(after), iso, "the last date beside a signature".to_owned())
-            .filter(|_| own && blank)
+        at(grounds, found.span, iso, "the last date beside a signature".to_owned())
     });
     days.max_by_key(|start| start.day)
+}
+
+/// The date right after the label at `label`: "Date: May 1, 2011".
+fn dated_after(text: &str, label: Span) -> Option<Found> {
+    let before = tokens(text.get(text.floor_char_boundary(label.start().saturating_sub(30))..label.start())?);
+    let own = !before.last().is_some_and(|t| OTHER_DATES.iter().any(|w| t.is(w)));
+    let near = text.get(label.end()..text.floor_char_boundary((label.end() + 40).min(text.len())))?;
+    let found = find_dates(near).into_iter().next().filter(|_| own)?;
+    let blank = tokens(near.get(..found.span.start())?).iter().all(|t| t.kind == Kind::Mark);
+    blank.then(|| Found { span: found.span.shifted(label.end()), ..found })
+}
+
+/// The date above or before the label at `label`, as forms have it below the line: "5/1/2011", and then "Date".
+fn dated_above(text: &str, label: Span) -> Option<Found> {
+    let after = text.get(label.end()..).unwrap_or_default().trim_start_matches([' ', '\t', '_']);
+    let alone = after.is_empty() || after.starts_with('\n') || after.starts_with("Date");
+    let from = text.floor_char_boundary(label.start().saturating_sub(30));
+    let near = text.get(from..label.start()).filter(|_| alone)?;
+    let found = find_dates(near).pop()?;
+    let between = near.get(found.span.end()..)?;
+    let apart = between.contains('\n') || text.get(label.range()).is_some_and(|l| l.starts_with('D'));
+    (apart && tokens(between).iter().all(|t| t.kind == Kind::Mark))
+        .then(|| Found { span: found.span.shifted(from), ..found })
+}
+
+/// What `quote` runs until, where that is a term in capitals: "Scheduled End of Supply".
+fn defined_end(quote: &str) -> Option<String> {
+    let tokens = tokens(quote);
+    let until = |w: &[Token<'_>]| matches!(w, [until, the, ..] if ["until", "through", "upon"].iter().any(|u| until.is(u)) && the.is("the"));
+    let from = tokens.windows(2).position(until)? + 2;
+    let of_term = |t: &&Token<'_>| t.is("of") || (t.kind == Kind::Word && t.text.starts_with(char::is_uppercase));
+    let last = tokens.iter().skip(from).take_while(of_term).last()?;
+    let term = quote.get(tokens.get(from)?.span.union(last.span).range())?;
+    Some(term.split_whitespace().collect::<Vec<_>>().join(" "))
 }
 
 /// The first "… Date" in capitals: "Effective Date", "Promotion Commencement Date".

@@ -183,6 +183,9 @@ fn month_day(tokens: &[Token<'_>]) -> Option<(Date, usize)> {
 /// A day: `15`, `15th`, `fifteenth`, `twenty-first`.
 fn day(tokens: &[Token<'_>]) -> Option<(u32, usize)> {
     let first = tokens.first()?;
+    if let Some(day) = scanned_first(tokens) {
+        return Some((day, 2));
+    }
     if first.kind == Kind::Number {
         let day = number(first.text, 2).filter(|d| (1..=31).contains(d))?;
         // "15 th day of July": a raised suffix that stands apart.
@@ -198,6 +201,15 @@ fn day(tokens: &[Token<'_>]) -> Option<(u32, usize)> {
         return Some((20 + base as u32 * 10 + n, 3));
     }
     ordinal(first.text).map(|n| (n, 1))
+}
+
+/// "315t", "1.5t": the "st" of a day that a scan shows as "5t".
+fn scanned_first(tokens: &[Token<'_>]) -> Option<u32> {
+    let [digits, t, next, ..] = tokens else { return None };
+    let day = digits.text.strip_suffix('5')?.trim_end_matches('.');
+    // "15t h" is a torn "15th".
+    let read = t.glued && t.text == "t" && next.text != "h" && ["1", "21", "31"].contains(&day);
+    read.then(|| day.parse().ok()).flatten()
 }
 
 /// "27t h": a raised suffix that a PDF's text tears apart.

@@ -1,0 +1,180 @@
+//! Parties known by what the first lines call them, where nothing introduces two by name: names with a legal form anywhere
+//! before it ("Orion Inc. ("Supplier"), licenses Elm Inc. ("Licensee") to"), and a party that a form leaves open ("the person
+//! named below (the "Agent")").
+
+use super::introduced::{JOINED, OPENING, QUOTES, next_party, region, roles, word_ends};
+use super::name::{CALLED, END, ROLES, ends_with_form, name_in};
+use crate::text::Span;
+use crate::values::is_form;
+
+/// Words in capitals beside the names of companies, in lower case.
+const ABOUT: [&str; 13] = [
+    "exhibit",
+    "agreement",
+    "amendment",
+    "of the company",
+    "of the bank",
+    "officer of",
+    "directors of",
+    "board of",
+    "committee of",
+    "meeting of",
+    "chairman of",
+    "plan of",
+    "president of",
+];
+
+/// Words of what stands for a party that a form leaves open.
+const OPEN: [&str; 9] =
+    ["undersigned", "person", "persons", "individual", "entity", "identified", "named", "listed", "you"];
+
+/// What somebody is called that no word ending in "er", "or" or "ee" says.
+const DOERS: [&str; 5] = ["affiliate", "registrant", "applicant", "assistant", "representative"];
+
+/// What the introduction after `from`, which names one party, calls another that it leaves open.
+pub(super) fn open_in(text: &str, from: usize) -> Option<Span> {
+    let region = region(text, from);
+    let (mut names, mut open) = (0, None);
+    let mut rest = region.start();
+    for role in roles(text, region) {
+        let before = text.get(rest..role.start()).unwrap_or_default();
+        let begin = if rest == region.start() { Some(0) } else { next_party(before) };
+        match begin.and_then(|at| name_in(before.get(at..)?)) {
+            Some(_) => names += 1,
+            None => open = open.or_else(|| open_party(text, Span::new(rest, role.start()), role)),
+        }
+        rest = role.end();
+    }
+    open.filter(|_| names == 1)
+}
+
+/// What a party is called in the brackets `role` that no name stands before, but what `before` says of somebody.
+fn open_party(text: &str, before: Span, role: Span) -> Option<Span> {
+    let piece = text.get(before.range())?;
+    let lower = piece.to_ascii_lowercase();
+    let from = word_ends(&lower, "and").next()?;
+    let described = lower.get(from..)?.trim();
+    let bare = described.strip_prefix("the ").unwrap_or(described);
+    let said = |words: &[&str]| words.iter().any(|word| word_ends(described, word).next().is_some());
+    let is_role = ROLES.contains(&bare) || CALLED.contains(&bare);
+    if !(is_role || described.is_empty() || described.contains(['_', '[']) || said(&OPEN)) {
+        return None;
+    }
+    if is_role {
+        let end = before.start() + piece.trim_end().len();
+        return Some(Span::new(end - bare.len(), end));
+    }
+    let inner = text.get(role.range())?;
+    let marks: Vec<(usize, &str)> = inner.match_indices(QUOTES).collect();
+    let called = marks.chunks_exact(2).find_map(|pair| match pair {
+        [(open, mark), (close, _)] => {
+            let term = inner.get(open + mark.len()..*close)?;
+            let term = term.trim_end_matches([',', '.']);
+            (term.starts_with(char::is_uppercase) && is_doer(term))
+                .then(|| Span::new(open + mark.len(), open + mark.len() + term.len()))
+        }
+        _ => None,
+    })?;
+    Some(called.shifted(role.start()))
+}
+
+/// Whether `term` is what somebody is called, not something: "Agent", "Master Franchisee", not "Services" or "Plan".
+fn is_doer(term: &str) -> bool {
+    let words: Vec<String> = term.split_whitespace().map(str::to_lowercase).collect();
+    let Some(last) = words.last().filter(|_| words.len() <= 2) else { return false };
+    let last = last.trim_end_matches('s');
+    let known = ROLES.contains(&last) || CALLED.contains(&last) || DOERS.contains(&last);
+    known || ["er", "or", "ee"].iter().any(|end| last.len() > 4 && last.ends_with(end))
+}
+
+/// The names with a legal form before what parties are called in the first lines, with any words between: "Orion Inc.
+/// ("Supplier"), licenses Elm Inc. ("Licensee") to".
+pub(super) fn defined(head: &str) -> Vec<Span> {
+    let opening = head.floor_char_boundary(OPENING.min(head.len()));
+    let mut found: Vec<Span> = Vec::new();
+    let mut rest = 0;
+    for role in roles(head, Span::new(0, opening)) {
+        let before = Span::new(rest.max(head.floor_char_boundary(role.start().saturating_sub(JOINED))), role.start());
+        rest = role.end();
+        let text_of = |name: &Span| head.get(name.range()).unwrap_or_default().to_lowercase();
+        if let Some(name) = formed_in(head, before).filter(|n| found.iter().all(|f| text_of(f) != text_of(n))) {
+            found.push(name);
+        }
+    }
+    found
+}
+
+/// The first name with a legal form in the last paragraph of `within`, where a word in capitals begins.
+fn formed_in(head: &str, within: Span) -> Option<Span> {
+    let piece = head.get(within.range())?;
+    let begin = piece.trim_end_matches([END, '\n', ' ']).rfind(END).map_or(0, |at| at + 1);
+    let starts = piece.match_indices(|c: char| c.is_uppercase() || c.is_ascii_digit()).map(|(at, _)| at);
+    let whole = |at: &usize| *at >= begin && !piece.get(..*at).is_some_and(|t| t.ends_with(char::is_alphanumeric));
+    let named = |at: usize| Some(name_in(piece.get(at..)?).filter(|n| n.start() == 0)?.shifted(at));
+    let formed = |name: &Span| ends_with_form(piece, *name) && piece.get(name.range()).is_some_and(is_one_company);
+    starts.filter(whole).filter_map(named).find(formed).map(|name| name.shifted(within.start()))
+}
+
+/// Whether `name`, which ends with a legal form, is all of one company's: no "WHEREAS, Orion Inc.", "Board of the Company".
+fn is_one_company(name: &str) -> bool {
+    let words: Vec<&str> = name.split([' ', '\n']).filter(|w| !w.is_empty()).collect();
+    // A comma inside stands before the form: "Orion, Inc.", not "2006, Orion Inc.".
+    let list = words.windows(2).any(|w| matches!(w, [before, next] if before.ends_with(',') && !is_form(next)));
+    // "Elm, Oak & Ash, Inc.".
+    let list = list && !words.contains(&"&");
+    let lower = name.to_lowercase();
+    let about = ABOUT.iter().any(|word| word_ends(&lower, word).next().is_some());
+    // "2 Orion Inc." is on page two.
+    let number = |w: &&str| !w.contains(char::is_alphabetic);
+    let leads = words.first().is_some_and(|w| ["TO", "OF", "AND", "FOR", "BY"].contains(w) || number(w));
+    let bare = words.iter().all(|w| is_form(w.trim_end_matches(',')) || w.eq_ignore_ascii_case("the"));
+    !list && !about && !leads && !bare && !name.contains(QUOTES)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(text: &str) -> Vec<&str> {
+        defined(text).into_iter().map(|s| &text[s.range()]).collect()
+    }
+
+    #[test]
+    fn names_may_stand_anywhere_before_what_parties_are_called() {
+        assert_eq!(
+            names(
+                "Elm Financial, Inc., an Elmar corporation (\"Supplier\"), licenses Elm Mortgage, Inc. (\"Licensee\") to copy."
+            ),
+            ["Elm Financial, Inc.", "Elm Mortgage, Inc."]
+        );
+        assert_eq!(
+            names(
+                "Gentlemen:\r\rElmar Bank, N.A. (the \"Bank\") is pleased to lend to The Oak Corporation (the \"Borrower\")."
+            ),
+            ["Elmar Bank, N.A.", "The Oak Corporation"]
+        );
+        assert_eq!(
+            names(
+                "WHEREAS, Elm Works Inc. (the \"Company\") and the Board of Directors of the Company (the \"Board\")"
+            ),
+            ["Elm Works Inc."]
+        );
+    }
+
+    #[test]
+    fn a_party_may_be_left_open() {
+        for (text, called) in [
+            (
+                "Elm Pizza, Inc. (\"we\") and the individual or legal entity identified on the cover page (\"Franchisee\").",
+                Some("Franchisee"),
+            ),
+            ("Elm Inns LLC (\"we\") and the Franchisee (\"you\") set forth below", Some("Franchisee")),
+            ("Elm Inc. (\"Elm\"), and ______ (the \"Agent\").", Some("Agent")),
+            ("Elm Inc. (\"Elm\"), and the services listed below (the \"Services\").", None),
+            ("Elm Inc. (\"Elm\") and its affiliates (\"Affiliates\").", None),
+            ("Elm Inc. (\"Elm\"), Oak Inc. (\"Oak\") and each person named below (\"Agent\").", None),
+        ] {
+            assert_eq!(open_in(text, 0).map(|s| &text[s.range()]), called, "{text}");
+        }
+    }
+}

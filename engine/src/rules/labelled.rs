@@ -1,0 +1,59 @@
+//! The parties after labels, as forms and cover sheets have them: "Party A: Orion Works", "BETWEEN the Owner: (Name and
+//! address) Orion Works".
+
+use super::introduced::{QUOTES, lines, name_at};
+use super::name::{CALLED, ROLES};
+use crate::text::Span;
+
+/// The names after "Party A:" and "Party B:", and so on, or after "Licensor:" and "Licensee:".
+pub(super) fn by_label(head: &str) -> Vec<Span> {
+    let letter = |letter: char| {
+        let label = format!("Party {letter}:");
+        // "Representative of Party A:" names somebody else.
+        let own = |at: &usize| !head.get(..*at).is_some_and(|t| t.trim_end().ends_with(" of"));
+        head.match_indices(&label).map(|(at, _)| at).find(own).map(|at| Span::new(at, at + label.len()))
+    };
+    let letters: Vec<Span> = ('A'..='F').map_while(letter).collect();
+    let by_letter = after_labels(head, &letters);
+    if by_letter.len() >= 2 {
+        return by_letter;
+    }
+    let mut called: Vec<String> = Vec::new();
+    let mut role = |line: Span| {
+        let (label, _) = head.get(line.range())?.split_once(':')?;
+        let role = labelled_role(label).filter(|role| !called.contains(role))?;
+        called.push(role);
+        Some(Span::new(line.start(), line.start() + label.len() + 1))
+    };
+    let roles: Vec<Span> = lines(head, Span::new(0, head.len())).filter_map(&mut role).collect();
+    after_labels(head, &roles)
+}
+
+/// What a party is called by the label of a line: "owner" of "BETWEEN the Owner", "pledgor" of "Pledgor (Party A)".
+fn labelled_role(label: &str) -> Option<String> {
+    let mut role = label.split('(').next().unwrap_or_default().trim().to_lowercase();
+    for lead in ["between ", "and ", "the "] {
+        role = role.strip_prefix(lead).unwrap_or(&role).trim_start().to_owned();
+    }
+    let words: Vec<&str> = role.split_whitespace().collect();
+    let by_letter = matches!(words.as_slice(), ["party", letter] if letter.len() == 1);
+    let known = ROLES.contains(&role.as_str()) || CALLED.contains(&role.as_str());
+    (by_letter || known).then_some(role)
+}
+
+/// The names that stand right after each of `labels`, each up to the next one.
+fn after_labels(head: &str, labels: &[Span]) -> Vec<Span> {
+    let ends = labels.iter().skip(1).map(|l| l.start()).chain([head.len()]);
+    let pieces = labels.iter().zip(ends).map(|(label, end)| Span::new(label.end(), end.max(label.end())));
+    pieces.filter_map(|piece| name_at(head, lines(head, after_hint(head, piece)).next()?)).collect()
+}
+
+/// A piece without what a form asks for: "(Name, legal status and address) Orion Works".
+fn after_hint(head: &str, piece: Span) -> Span {
+    let text = head.get(piece.range()).unwrap_or_default();
+    let hint = text.trim_start().strip_prefix('(').and_then(|t| t.split_once(')'));
+    match hint.filter(|(asked, _)| asked.to_lowercase().contains("name") && !asked.contains(QUOTES)) {
+        Some((_, rest)) => Span::new(piece.end() - rest.len(), piece.end()),
+        None => piece,
+    }
+}
