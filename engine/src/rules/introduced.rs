@@ -198,9 +198,11 @@ fn names_in(text: &str, region: Span) -> Vec<Span> {
             break;
         }
         let begin = if rest == region.start() { 0 } else { next_party(before).unwrap_or(before.len()) };
-        if let Some(name) = name_in(before.get(begin..).unwrap_or_default()) {
-            found.push(name.shifted(rest + begin));
-        }
+        let name = name_in(before.get(begin..).unwrap_or_default()).map(|name| name.shifted(rest + begin));
+        // A heading that names one party, and then the introduction does.
+        let text_of = |name: &Span| text.get(name.range()).unwrap_or_default();
+        let again = |name: &Span| found.iter().any(|f| text_of(f).eq_ignore_ascii_case(text_of(name)));
+        found.extend(name.filter(|name| !again(name)));
         rest = role.end();
     }
     found
@@ -488,6 +490,10 @@ mod tests {
                 "by and between Elm Fiber Corp. (\"EF\"), having its address in Ellmar, and Kung Ming Kuo.\n\nWHEREAS"
             ),
             ["Elm Fiber Corp.", "Kung Ming Kuo"]
+        );
+        assert_eq!(
+            found("between Elm Works, LLC and Oak Capital Page 1 of 10\n\nmade between Oak Capital and Elm (\"E\")"),
+            ["Elm Works, LLC", "Oak Capital"]
         );
         assert!(found("between ELM OIL AND CHEMICAL COMPANY").is_empty(), "one name");
         assert!(found("between Elm Ltd, under the laws of England and Wales").is_empty(), "a place");

@@ -118,6 +118,7 @@ fn without_number(text: &str) -> &str {
 /// Where a name begins in `text` that stands after "the", marks, a number or a label.
 fn beginning(text: &str) -> usize {
     let mut start = text.len() - text.trim_start_matches(|c: char| !c.is_alphanumeric()).len();
+    start += heading(text.get(start..).unwrap_or_default());
     // "(i) Orion Works".
     if let Some((number, name)) = text.get(start..).and_then(|t| t.split_once(") ")).filter(|(n, _)| is_small_number(n))
     {
@@ -145,6 +146,27 @@ fn beginning(text: &str) -> usize {
     }
     start
 }
+
+/// How long the heading is that `text` begins with, where a name with small letters follows it on the same line: "SUPPLY AGREEMENT
+/// Orion".
+fn heading(text: &str) -> usize {
+    let mut at = 0;
+    for word in text.split_inclusive([' ', '\n']) {
+        if word.contains(char::is_lowercase) {
+            return 0;
+        }
+        at += word.len();
+        if KINDS.contains(&word.trim()) {
+            let next = text.get(at..).unwrap_or_default();
+            let named = next.split_whitespace().next().is_some_and(|w| w.contains(char::is_lowercase));
+            return if named && next.starts_with(char::is_uppercase) { at } else { 0 };
+        }
+    }
+    0
+}
+
+/// What a heading ends with.
+const KINDS: [&str; 6] = ["AGREEMENT", "CONTRACT", "LEASE", "ADDENDUM", "AMENDMENT", "LICENSE"];
 
 /// Whether `number` counts the points of a list in small letters: "i", "iv", "b".
 fn is_small_number(number: &str) -> bool {
@@ -176,7 +198,7 @@ fn is_name(name: &str, brand: bool) -> bool {
 
 /// A name without the address after it: it ends with its line, and with a comma after its legal form or before a number.
 fn without_address(name: &str) -> &str {
-    let ends = ["   ", " ["].iter().filter_map(|mark| name.find(mark)).min();
+    let ends = ["   ", " [", " Page 1"].iter().filter_map(|mark| name.find(mark)).min();
     let line = name.get(..ends.unwrap_or(name.len())).unwrap_or(name).trim_end_matches(" of").trim_end_matches(" is");
     let (mut end, mut form_before) = (0, false);
     for word in line.split_inclusive([' ', '\n']) {
@@ -233,7 +255,10 @@ fn ends_short(name: &str) -> bool {
 /// Longest legal form that no name goes on after with "of", in bytes: "GmbH", "A/S".
 const SHORT_FORM: usize = 4;
 /// Words after a legal form that begin a description or the next name.
-const DESCRIBES: [&str; 12] = ["as", "a", "an", "A", "An", "and", "AND", "whose", "located", "having", "with", "is"];
+const DESCRIBES: [&str; 20] = [
+    "as", "a", "an", "A", "An", "and", "AND", "whose", "located", "having", "with", "is", "Party", "Address", "Legal",
+    "The", "This", "In", "On", "WHEREAS",
+];
 /// Words that end no name, in lower case.
 const NO_NAME: [&str; 9] =
     ["dollars", "and", "whereas", "witnesseth", "recitals", "purpose", "offer", "witness", "undersigned"];
@@ -299,6 +324,8 @@ mod tests {
             ("Elm Bank f/k/a Elm Savings Bank, a bank", "Elm Bank"),
             ("Joseph L. von Ode III (the \"Executive\")", "Joseph L. von Ode III"),
             ("GARY LEE, of Ellmar, Ohio", "GARY LEE"),
+            ("SUPPLY AGREEMENT Elm, a company of Ellmar", "Elm"),
+            ("Elm Energy Co., Ltd. Party A welcomes Party B", "Elm Energy Co., Ltd."),
             ("Susan Ode, Senior Vice President - Education", "Susan Ode"),
             ("TIM S. LEE an individual with his home in Ellmar", "TIM S. LEE"),
         ] {
