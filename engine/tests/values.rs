@@ -164,6 +164,14 @@ fn parties_of_a_preamble_are_found_with_their_places() {
 }
 
 #[test]
+fn a_clause_about_a_party_is_no_name() {
+    let text = "If the Elm Company pays, Oak Works Inc. delivers; Each Bank waits; As Elm Sees It, Inc. agrees.";
+    let names: Vec<String> = values::find_parties(text).iter().map(|f| f.value.to_string()).collect();
+    assert!(names.iter().all(|name| !name.starts_with("If") && !name.starts_with("Each")), "{names:?}");
+    assert!(names.iter().any(|name| name.starts_with("As Elm Sees It")), "{names:?}");
+}
+
+#[test]
 fn initials_in_a_name_do_not_cut_it() {
     let text = "between ARVA U.S. Treasury Fund, a series (\"Fund\"), and R. C. Boyle Enterprises, LLC (\"Sponsor\").";
     let names: Vec<String> = values::find_parties(text).iter().map(|f| f.value.to_string()).collect();

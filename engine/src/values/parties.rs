@@ -208,7 +208,7 @@ pub fn find_parties(text: &str) -> Vec<Found> {
         let Some(raw) = text.get(piece.range()) else { continue };
         let Some(name) = party_name(raw) else { continue };
         let role = has_role(raw);
-        if !(has_form(name) || (role && person_or_body(raw))) {
+        if begins_a_clause(name) || !(has_form(name) || (role && person_or_body(raw))) {
             continue;
         }
         let at = piece.start() + raw.find(name).unwrap_or_default();
@@ -280,6 +280,15 @@ pub(crate) fn is_form(word: &str) -> bool {
 /// Whether `word`, without the full stop after it, is one capital letter or several with full stops between: "R", "U.S".
 fn is_initials(word: &str) -> bool {
     word.split('.').all(|part| part.chars().count() == 1 && part.starts_with(char::is_uppercase))
+}
+
+/// Whether `name` begins as clauses do, "If the Company", or points at parties that are named elsewhere, "Each Bank".
+fn begins_a_clause(name: &str) -> bool {
+    const WORDS: [&str; 13] = [
+        "If", "Although", "While", "Neither", "Either", "No", "Each", "Any", "Such", "Every", "Upon", "Without",
+        "Unless",
+    ];
+    name.split_whitespace().next().is_some_and(|word| WORDS.contains(&word)) && name.contains(' ')
 }
 
 fn starts_like_name(name: &str) -> bool {
