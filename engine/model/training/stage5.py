@@ -11,8 +11,10 @@ A_i = (R_i - mean R) / std R within the group; a group whose rewards are all equ
 AdamW has the paper's eps of 1e-15.
 
 What the schema forces (`{"quotes":`) is put before the model as the engine's constraint would, and is not learnt.
-The adapter is kept, in WORK/adapter-rewarded, only where the mean reward of greedy answers to held-out requests rises
-by more than `least_rise` and more than the standard error of the rise.
+Groups are drawn in turn from requests that have an answer in the document and from those that have none: most categories
+of a contract are absent, and a model that cannot tell would learn to say "none" throughout.
+The adapter is kept, in WORK/adapter-rewarded, only where the mean reward of greedy answers to held-out requests, of both
+kinds alike, rises by more than `least_rise` and more than the standard error of the rise, and falls for neither kind.
 """
 
 from __future__ import annotations
@@ -37,6 +39,7 @@ from tasks import Example, Examples
 
 STAGE = 5
 DRAWS = 4  # groups drawn for each that is wanted, at most: some have equal rewards throughout
+PICKS = 40  # examples looked at for one of a kind, at most
 
 
 @dataclass
@@ -88,13 +91,24 @@ def draw_group(model: m1.Model, example: Example, examples: Examples, wanted: di
     return None if better is None else Group(prompt, answers, better, found)
 
 
-def draw(model: m1.Model, examples: Examples, wanted: dict, seed: int, step: int) -> list[Group]:
-    """The groups of a step: requests and answers follow from seed and step, and from the weights."""
-    generator, found = np.random.default_rng([seed, STAGE, step]), []
+def pick(examples: Examples, wanted: dict, generator: np.random.Generator, answered: bool) -> Example | None:
+    """An example whose request the document answers, or does not; nothing where such are few."""
     pool = [(task, "train") for task in wanted["tasks"] if (task, "train") in examples.items]
-    for _ in range(DRAWS * wanted["questions"]):
+    for _ in range(PICKS):
         items = examples.items[pool[int(generator.integers(len(pool)))]]
         example = examples.example(items[int(generator.integers(len(items)))], generator)
+        if example and bool(example.parts) == answered:
+            return example
+    return None
+
+
+def draw(model: m1.Model, examples: Examples, wanted: dict, seed: int, step: int) -> list[Group]:
+    """The groups of a step, of both kinds of requests in turn: they and the answers follow from seed and step, and from the
+    weights."""
+    generator, found = np.random.default_rng([seed, STAGE, step]), []
+    for _ in range(DRAWS * wanted["questions"]):
+        # By the step too, so that both kinds come up where a step has one group.
+        example = pick(examples, wanted, generator, answered=(step + len(found)) % 2 == 0)
         number = int(generator.integers(2**62))
         group = draw_group(model, example, examples, wanted, number) if example else None
         found += [group] if group else []
@@ -150,10 +164,24 @@ def held_out_rewards(model: m1.Model, held_out: list[Example], examples: Example
     return found
 
 
-def rise(before: list[float], after: list[float]) -> tuple[float, float]:
-    """Mean of the paired differences and its standard error."""
-    apart = np.array(after) - np.array(before)
-    return float(apart.mean()), float(apart.std(ddof=1) / math.sqrt(len(apart))) if len(apart) > 1 else math.inf
+@dataclass
+class Rise:
+    """Mean of the paired differences of the rewards, requests with an answer and without weighing the same, its standard
+    error, and the mean of each kind by name."""
+
+    mean: float
+    error: float
+    of: dict[str, float]
+
+
+def rise(before: list[float], after: list[float], answered: list[bool]) -> Rise:
+    """How much the rewards of the same requests rose."""
+    apart, kinds = np.array(after) - np.array(before), np.array(answered)
+    sides = {"answered": apart[kinds], "unanswered": apart[~kinds]}
+    sides = {name: side for name, side in sides.items() if len(side)}
+    means = {name: float(side.mean()) for name, side in sides.items()}
+    errors = [float(side.std(ddof=1)) / math.sqrt(len(side)) if len(side) > 1 else math.inf for side in sides.values()]
+    return Rise(float(np.mean(list(means.values()))), math.hypot(*errors) / len(errors), means)
 
 
 def begin(config: dict) -> tuple[m1.Model, dict, dict, torch.optim.AdamW, dict]:
@@ -190,6 +218,7 @@ def train(config: dict, minutes: float | None, steps: int | None = None) -> bool
     trained = lora.parameters(adapters)
     found = examples.held_out(wanted["held_out"])
     held_out = [example for task in wanted["tasks"] for example in found.get(task, [])]
+    answered = [bool(example.parts) for example in held_out]
     if progress["before"] is None:
         progress["before"] = held_out_rewards(model, held_out, examples, wanted)
     log.write(
@@ -212,23 +241,25 @@ def train(config: dict, minutes: float | None, steps: int | None = None) -> bool
         value = {"weights": weights, "optimiser": optimiser.state_dict(), "progress": progress}
         common.save_atomically(work / "stage5.pt", value)
     after = held_out_rewards(model, held_out, examples, wanted)
-    return keep(work, wanted, adapters, said, progress, after, log)
+    return keep(work, wanted, adapters, said, progress, rise(progress["before"], after, answered), log)
 
 
-def keep(
-    work: Path, wanted: dict, adapters: dict, said: dict, progress: dict, after: list[float], log: common.Log
-) -> bool:
-    """Writes the adapter where the held-out reward rose beyond chance, and says so."""
-    more, error = rise(progress["before"], after)
-    kept = more > max(wanted["least_rise"], error)
+def keep(work: Path, wanted: dict, adapters: dict, said: dict, progress: dict, rose: Rise, log: common.Log) -> bool:
+    """Writes the adapter where the held-out reward rose beyond chance and fell for neither kind, and says so."""
+    kept = rose.mean > max(wanted["least_rise"], rose.error) and min(rose.of.values()) >= 0.0
     if kept:
         # How "none" is decided was fitted to the adapter as it was (decide.py).
         others = ("format", "rank", "alpha", "modules", "digest", "bytes", "decision", "decision_fitted")
         own = {name: said[name] for name in said if name not in others}
-        stated = {"reward_steps": progress["step"], "reward_rise": round(more, 4), "reward_rise_error": round(error, 4)}
+        stated = {
+            "reward_steps": progress["step"],
+            "reward_rise": round(rose.mean, 4),
+            "reward_rise_error": round(rose.error, 4),
+        }
         lora.save(work / "adapter-rewarded", adapters, own | stated)
-    figures = {"reward": round(float(np.mean(after)), 4), "rise": round(more, 4), "error": round(error, 4)}
-    log.write(event="stop", step=progress["step"], kept=kept, **figures)
+    figures = {"rise": round(rose.mean, 4), "error": round(rose.error, 4)}
+    of = {name: round(mean, 4) for name, mean in rose.of.items()}
+    log.write(event="stop", step=progress["step"], kept=kept, **figures, of=of)
     return kept
 
 

@@ -173,19 +173,37 @@ class Stage5(WithExamples):
         for name, value in one["weights"].items():
             self.assertTrue(torch.equal(value, two["weights"][name]), name)
 
-    def test_an_adapter_is_kept_only_for_a_rise_beyond_chance(self) -> None:
+    def test_an_adapter_is_kept_only_for_a_rise_beyond_chance_of_both_kinds(self) -> None:
         stage4.train(self.config, None, 1)
         _, adapters, said, _, progress = stage5.begin(self.config)
         log, folder = common.Log(self.work / "stage5.jsonl"), self.work / "adapter-rewarded"
-        before = [0.1, 0.2, 0.3, 0.4]
-        for after, kept in (([0.1, 0.2, 0.3, 0.4], False), ([0.0, 0.1, 0.9, 0.3], False), ([0.3, 0.4, 0.5, 0.7], True)):
-            progress["before"] = before
-            args = (self.work, self.config["stage5"], adapters, said, progress, after, log)
-            self.assertEqual(stage5.keep(*args), kept)
+        before, answered = [0.1, 0.2, 0.3, 0.4], [True, True, False, False]
+        for after, kept in (
+            ([0.1, 0.2, 0.3, 0.4], False),
+            ([0.0, 0.1, 0.9, 0.3], False),
+            ([0.0, 0.1, 1.0, 1.0], False),  # it says "none" throughout
+            ([0.3, 0.4, 0.5, 0.7], True),
+        ):
+            rose = stage5.rise(before, after, answered)
+            self.assertEqual(stage5.keep(self.work, self.config["stage5"], adapters, said, progress, rose, log), kept)
             self.assertEqual(folder.exists(), kept)
         about = json.loads((folder / "adapter.json").read_text())
         self.assertEqual(about["base_digest"], said["base_digest"])
         self.assertAlmostEqual(about["reward_rise"], 0.225)
+
+    def test_both_kinds_of_requests_weigh_the_same(self) -> None:
+        rose = stage5.rise([0.5] * 4, [0.1, 0.6, 0.7, 0.8], [True, False, False, False])
+        self.assertAlmostEqual(rose.of["answered"], -0.4)
+        self.assertAlmostEqual(rose.mean, (0.2 - 0.4) / 2)
+
+    def test_requests_with_and_without_an_answer_are_drawn_in_turn(self) -> None:
+        examples, kinds = tasks.Examples(self.config), []
+        kept = stage5.draw_group
+        self.addCleanup(setattr, stage5, "draw_group", kept)
+        stage5.draw_group = lambda model, example, *rest: kinds.append(bool(example.parts)) or object()
+        for step in range(3):
+            stage5.draw(None, examples, self.config["stage5"] | {"questions": 2}, 3, step)
+        self.assertEqual(kinds, [True, False, False, True, True, False])
 
 
 if __name__ == "__main__":
