@@ -566,8 +566,7 @@ mod tests {
             found(
                 "Pledgor (Party A): Elm Plastics Co., Ltd.\n\nPledgee (Party B): Elmar Construction Bank\n\nArticle 1"
             ),
-            Vec::<&str>::new(),
-            "no roles that are known"
+            ["Elm Plastics Co., Ltd.", "Elmar Construction Bank"]
         );
         assert_eq!(
             found("Lender (Party A): Elmar Bank\n\nBorrower (Party B): Oak Plastics Co., Ltd.\n\nArticle 1"),

@@ -31,13 +31,16 @@ pub(super) fn by_label(head: &str) -> Vec<Span> {
 
 /// What a party is called by the label of a line: "owner" of "BETWEEN the Owner", "pledgor" of "Pledgor (Party A)".
 fn labelled_role(label: &str) -> Option<String> {
-    let mut role = label.split('(').next().unwrap_or_default().trim().to_lowercase();
+    let (role, bracket) = label.split_once('(').unwrap_or((label, ""));
+    let mut role = role.trim().to_lowercase();
     for lead in ["between ", "and ", "the "] {
         role = role.strip_prefix(lead).unwrap_or(&role).trim_start().to_owned();
     }
     let words: Vec<&str> = role.split_whitespace().collect();
     let by_letter = matches!(words.as_slice(), ["party", letter] if letter.len() == 1);
-    let known = ROLES.contains(&role.as_str()) || CALLED.contains(&role.as_str());
+    // Whatever it is: "Pledgor (Party A)".
+    let said = words.len() == 1 && bracket.trim_start().to_lowercase().starts_with("party ");
+    let known = said || ROLES.contains(&role.as_str()) || CALLED.contains(&role.as_str());
     (by_letter || known).then_some(role)
 }
 

@@ -264,7 +264,7 @@ fn numbered_year(quote: &str) -> Option<(Span, u32)> {
     let after = near.clone().nth(year + 1).and_then(|t| Some((at(t)?, t.text.parse().ok()?)));
     // "the end of the calendar year" has no number.
     let before = || near.clone().take(year).find_map(|t| Some((at(t)?, ordinal(t.text)?)));
-    before().or(after.filter(|(_, years)| *years < FIRST_DATE))
+    before().or(after.filter(|(_, years)| (1..FIRST_DATE).contains(years)))
 }
 
 #[cfg(test)]
@@ -497,6 +497,10 @@ mod tests {
         for signed in ["Title\n\n4/24/2018 04/25/2018 Date Date\n\nTerms", "4/25/2018\nDate\n\n4/24/2018\nDate"] {
             assert_eq!(counted(&format!("{head}\n\n{signed}"), quote).unwrap().0, "2019-04-25", "{signed}");
         }
+        let next_day = "“Effective Date” means noon on the day after the date of last signature.\n\nDate: 4/25/2018";
+        let (day, note) = counted(next_day, quote).unwrap();
+        assert_eq!(day, "2019-04-26");
+        assert!(note.contains("the day after the last date beside a signature"), "{note}");
     }
 
     #[test]
