@@ -2,7 +2,7 @@
 //! before it ("Orion Inc. ("Supplier"), licenses Elm Inc. ("Licensee") to"), and a party that a form leaves open ("the person
 //! named below (the "Agent")").
 
-use super::introduced::{JOINED, OPENING, QUOTES, next_party, region, roles, word_ends};
+use super::introduced::{JOINED, OPENING, QUOTES, called_in, quoted, region, roles, word_ends};
 use super::name::{CALLED, END, ROLES, ends_with_form, name_in};
 use crate::text::Span;
 use crate::values::is_form;
@@ -33,17 +33,12 @@ const DOERS: [&str; 5] = ["affiliate", "registrant", "applicant", "assistant", "
 
 /// What the introduction after `from`, which names one party, calls another that it leaves open.
 pub(super) fn open_in(text: &str, from: usize) -> Option<Span> {
-    let region = region(text, from);
     let (mut names, mut open) = (0, None);
-    let mut rest = region.start();
-    for role in roles(text, region) {
-        let before = text.get(rest..role.start()).unwrap_or_default();
-        let begin = if rest == region.start() { Some(0) } else { next_party(before) };
-        match begin.and_then(|at| name_in(before.get(at..)?)) {
+    for called in called_in(text, region(text, from)) {
+        match called.name {
             Some(_) => names += 1,
-            None => open = open.or_else(|| open_party(text, Span::new(rest, role.start()), role)),
+            None => open = open.or_else(|| open_party(text, called.before, called.role)),
         }
-        rest = role.end();
     }
     open.filter(|_| names == 1)
 }
@@ -65,15 +60,9 @@ fn open_party(text: &str, before: Span, role: Span) -> Option<Span> {
         return Some(Span::new(end - bare.len(), end));
     }
     let inner = text.get(role.range())?;
-    let marks: Vec<(usize, &str)> = inner.match_indices(QUOTES).collect();
-    let called = marks.chunks_exact(2).find_map(|pair| match pair {
-        [(open, mark), (close, _)] => {
-            let term = inner.get(open + mark.len()..*close)?;
-            let term = term.trim_end_matches([',', '.']);
-            (term.starts_with(char::is_uppercase) && is_doer(term))
-                .then(|| Span::new(open + mark.len(), open + mark.len() + term.len()))
-        }
-        _ => None,
+    let called = quoted(inner, &QUOTES).into_iter().find_map(|(_, at)| {
+        let term = inner.get(at.range())?.trim_end_matches([',', '.']);
+        (term.starts_with(char::is_uppercase) && is_doer(term)).then(|| Span::new(at.start(), at.start() + term.len()))
     })?;
     Some(called.shifted(role.start()))
 }

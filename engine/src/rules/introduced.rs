@@ -189,23 +189,40 @@ pub(super) fn word_ends<'t>(lower: &'t str, word: &'t str) -> impl Iterator<Item
 /// The names before what parties are called in `region`.
 fn names_in(text: &str, region: Span) -> Vec<Span> {
     let mut found: Vec<Span> = Vec::new();
-    let mut rest = region.start();
-    for role in roles(text, region) {
-        let before = text.get(rest..role.start()).unwrap_or_default();
+    for called in called_in(text, region) {
         // The clauses begin.
         let clause = |line: &str| CLAUSES.iter().any(|mark| line.starts_with(mark));
+        let before = text.get(called.before.range()).unwrap_or_default();
         if !found.is_empty() && before.split(['\n', END]).skip(1).any(clause) {
             break;
         }
-        let begin = if rest == region.start() { 0 } else { next_party(before).unwrap_or(before.len()) };
-        let name = name_in(before.get(begin..).unwrap_or_default()).map(|name| name.shifted(rest + begin));
         // A heading that names one party, and then the introduction does.
         let text_of = |name: &Span| text.get(name.range()).unwrap_or_default();
         let again = |name: &Span| found.iter().any(|f| text_of(f).eq_ignore_ascii_case(text_of(name)));
-        found.extend(name.filter(|name| !again(name)));
-        rest = role.end();
+        found.extend(called.name.filter(|name| !again(name)));
     }
     found
+}
+
+/// What one party is called, what stands before it since the party before, and the name in that, if one is.
+pub(super) struct Called {
+    pub(super) role: Span,
+    pub(super) before: Span,
+    pub(super) name: Option<Span>,
+}
+
+/// What parties are called in `region`, in order, each with the name before it: the first at once, the others after what
+/// leads to a next party.
+pub(super) fn called_in(text: &str, region: Span) -> impl Iterator<Item = Called> + '_ {
+    let mut rest = region.start();
+    roles(text, region).into_iter().map(move |role| {
+        let before = Span::new(rest, role.start());
+        let piece = text.get(before.range()).unwrap_or_default();
+        let begin = if rest == region.start() { Some(0) } else { next_party(piece) };
+        let name = begin.and_then(|at| Some(name_in(piece.get(at..)?)?.shifted(rest + at)));
+        rest = role.end();
+        Called { role, before, name }
+    })
 }
 
 /// What may belong to the introduction that begins at `from`.
@@ -254,12 +271,9 @@ pub(super) fn roles(text: &str, region: Span) -> Vec<Span> {
 
 /// What parties are called in quotes alone, as covers have it: `"Licensor" / "Elm"`.
 fn quoted_roles(piece: &str) -> Vec<Span> {
-    let marks: Vec<(usize, &str)> = piece.match_indices(['"', '“', '”']).collect();
     let mut found: Vec<Span> = Vec::new();
-    for pair in marks.chunks_exact(2) {
-        let [(from, open), (to, close)] = pair else { continue };
-        let span = Span::new(*from, to + close.len());
-        if !calls_a_party(piece.get(from + open.len()..*to).unwrap_or_default()) {
+    for (span, term) in quoted(piece, &['"', '“', '”']) {
+        if !calls_a_party(piece.get(term.range()).unwrap_or_default()) {
             continue;
         }
         // A second name of the same party.
@@ -271,6 +285,16 @@ fn quoted_roles(piece: &str) -> Vec<Span> {
         }
     }
     found
+}
+
+/// What stands between each two of `marks` in `piece`: its place with the marks, and without.
+pub(super) fn quoted(piece: &str, marks: &[char]) -> Vec<(Span, Span)> {
+    let found: Vec<(usize, &str)> = piece.match_indices(marks).collect();
+    let pairs = found.chunks_exact(2).filter_map(|pair| match pair {
+        [(from, open), (to, close)] => Some((Span::new(*from, to + close.len()), Span::new(from + open.len(), *to))),
+        _ => None,
+    });
+    pairs.collect()
 }
 
 fn starts_in_capital(text: &str) -> bool {
@@ -299,7 +323,7 @@ fn calls_a_party(inner: &str) -> bool {
 
 /// Where the next party begins in what follows one: after an "and" or a semicolon that a capital follows and no word
 /// that goes on with the description ("organized and existing under", "France and Spain").
-pub(super) fn next_party(between: &str) -> Option<usize> {
+fn next_party(between: &str) -> Option<usize> {
     let lower = between.to_ascii_lowercase();
     let mut starts: Vec<usize> = word_ends(&lower, "and")
         .chain(word_ends(&lower, "in favor of"))
@@ -551,27 +575,6 @@ mod tests {
         );
         let clauses = "between Elm Inc. (\"Elm\") and others.\n\n1. Goods and Services (\"Deliverables\") are sold.";
         assert_eq!(found(clauses), ["Elm Inc."], "what a clause defines is no party");
-    }
-
-    #[test]
-    fn labels_of_forms_may_say_more_than_a_role() {
-        assert_eq!(
-            found(
-                "AGREEMENT\n\nBETWEEN the Owner:\n(Name, legal status and address)\nElm Metals Company\n14 Oak Road\n\nand the \
-                 Contractor:\n(Name and address)\nOak Building, Ltd.\n2 Elm Lane"
-            ),
-            ["Elm Metals Company", "Oak Building, Ltd."]
-        );
-        assert_eq!(
-            found(
-                "Pledgor (Party A): Elm Plastics Co., Ltd.\n\nPledgee (Party B): Elmar Construction Bank\n\nArticle 1"
-            ),
-            ["Elm Plastics Co., Ltd.", "Elmar Construction Bank"]
-        );
-        assert_eq!(
-            found("Lender (Party A): Elmar Bank\n\nBorrower (Party B): Oak Plastics Co., Ltd.\n\nArticle 1"),
-            ["Elmar Bank", "Oak Plastics Co., Ltd."]
-        );
     }
 
     #[test]

@@ -60,3 +60,34 @@ fn after_hint(head: &str, piece: Span) -> Span {
         None => piece,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(text: &str) -> Vec<&str> {
+        let marked = text.replace("\n\n", "\r\r");
+        by_label(&marked).into_iter().map(|s| &text[s.range()]).collect()
+    }
+
+    #[test]
+    fn labels_of_forms_may_say_more_than_a_role() {
+        assert_eq!(
+            found(
+                "AGREEMENT\n\nBETWEEN the Owner:\n(Name, legal status and address)\nElm Metals Company\n14 Oak Road\n\nand the \
+                 Contractor:\n(Name and address)\nOak Building, Ltd.\n2 Elm Lane"
+            ),
+            ["Elm Metals Company", "Oak Building, Ltd."]
+        );
+        assert_eq!(
+            found(
+                "Pledgor (Party A): Elm Plastics Co., Ltd.\n\nPledgee (Party B): Elmar Construction Bank\n\nArticle 1"
+            ),
+            ["Elm Plastics Co., Ltd.", "Elmar Construction Bank"]
+        );
+        assert_eq!(
+            found("Lender (Party A): Elmar Bank\n\nBorrower (Party B): Oak Plastics Co., Ltd.\n\nArticle 1"),
+            ["Elmar Bank", "Oak Plastics Co., Ltd."]
+        );
+    }
+}

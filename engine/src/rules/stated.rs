@@ -159,7 +159,7 @@ fn until_anniversary(tokens: &[Token<'_>]) -> bool {
     let mut run = before.iter().take(until).rev().take_while(|t| LASTING.iter().any(|w| t.is(w)));
     // "commencing on the date of this agreement and ending on": a period of something else.
     let other = before.get(..until).and_then(<[_]>::last).is_some_and(|t| t.is("and"));
-    !other && at - until <= UNTIL_REACH && run.any(|t| ["term", "agreement", "contract"].iter().any(|w| t.is(w)))
+    !other && at - until <= UNTIL_REACH && run.any(|t| WHAT.iter().any(|w| t.is(w)))
 }
 
 /// What of `sentence` says on which day a term ends: all of a sentence that lets a term or a period run to a date.
