@@ -23,7 +23,7 @@ mod table;
 mod weights;
 
 use crate::ground::sentences;
-use crate::tasks::ending::{EFFECTIVE_DATE, EXPIRATION_DATE};
+use crate::tasks::ending::{AGREEMENT_DATE, EFFECTIVE_DATE, EXPIRATION_DATE};
 use crate::tasks::{FieldSpec, FieldType};
 use crate::text::{DocText, Span};
 pub use pieces::Piece;
@@ -43,6 +43,10 @@ const CALLED: f64 = 0.84;
 /// The same of a date on which the agreement or its term is said to begin. People note another day as often as this one, so
 /// it only comes before dates that nothing speaks for.
 const BEGINS: f64 = 0.65;
+/// How probable it is that the day on which the first lines say that the agreement is made is labelled as its day, and how far
+/// into the document they go, in bytes.
+const MADE: f64 = 0.9;
+const MADE_WITHIN: usize = 6_000;
 /// The learned field that holds the law.
 const GOVERNING_LAW: &str = "Governing Law";
 
@@ -134,9 +138,11 @@ impl<'a> Ruled<'a> {
                             self.introduced(all.filter(bare).collect())
                         }
                         Some((Piece::Date, _)) if field.name == EFFECTIVE_DATE => {
-                            let all = self.said_effective(all.collect());
+                            let all = self.raised(all.collect(), stated::called_effective, CALLED);
+                            let all = self.raised(all, stated::begins_on, BEGINS);
                             self.stated(all, category.threshold, stated::takes_effect)
                         }
+                        Some((Piece::Date, _)) if field.name == AGREEMENT_DATE => self.made(all.collect()),
                         _ => all.collect(),
                     };
                     let best = best_first(all, least);
@@ -181,16 +187,22 @@ impl<'a> Ruled<'a> {
         candidates
     }
 
-    /// `candidates` with those dates more sure that the agreement calls its day of effect or lets its term begin on.
-    fn said_effective(&self, mut candidates: Vec<Candidate>) -> Vec<Candidate> {
+    /// `candidates` with those more sure that the rule `says` finds in the sentences: `least`, if they are less.
+    fn raised(&self, mut candidates: Vec<Candidate>, says: fn(&str) -> Option<Span>, least: f64) -> Vec<Candidate> {
         for sentence in &self.sentences {
-            let text = self.document.slice(*sentence).unwrap_or_default();
-            let said = [(stated::called_effective(text), CALLED), (stated::begins_on(text), BEGINS)];
-            for (date, least) in said.into_iter().filter_map(|(date, least)| Some((date?, least))) {
-                let of_date = |c: &&mut Candidate| c.span == date.shifted(sentence.start());
-                candidates.iter_mut().filter(of_date).for_each(|c| c.score = c.score.max(least));
+            let said = says(self.document.slice(*sentence).unwrap_or_default());
+            if let Some(span) = said.map(|s| s.shifted(sentence.start())) {
+                candidates.iter_mut().filter(|c| c.span == span).for_each(|c| c.score = c.score.max(least));
             }
         }
+        candidates
+    }
+
+    /// `candidates` with the day more sure on which the first lines say that the agreement is made.
+    fn made(&self, mut candidates: Vec<Candidate>) -> Vec<Candidate> {
+        let opening = self.sentences.iter().take_while(|s| s.start() < MADE_WITHIN);
+        let made = opening.filter_map(|s| Some(stated::made_on(self.document.slice(*s)?)?.shifted(s.start()))).next();
+        candidates.iter_mut().filter(|c| Some(c.span) == made).for_each(|c| c.score = c.score.max(MADE));
         candidates
     }
 

@@ -20,10 +20,10 @@ HEADING_REACH = 12
 FORMS = {
     "inc", "incorporated", "ltd", "limited", "llc", "llp", "lllp", "lp", "ulc", "corp", "corporation",
     "company", "co", "plc", "na", "fsb", "gmbh", "mbh", "ag", "kg", "kgaa", "ug", "ohg", "se", "sa", "sas",
-    "sarl", "snc", "sca", "spa", "srl", "sl", "slu", "ltda", "lda", "bv", "nv", "bvba", "cv", "a/s", "aps",
-    "ab", "as", "asa", "ans", "oy", "oyj", "oü", "hf", "ehf", "sro", "kft", "zrt", "doo", "ood", "ead", "sia",
-    "uab", "pty", "pte", "sdn", "bhd", "berhad", "tbk", "kk", "foundation", "bank", "trust", "university",
-    "association", "partnership", "fund",
+    "sarl", "rl", "snc", "sca", "spa", "srl", "sl", "slu", "ltda", "lda", "bv", "nv", "bvba", "cv", "a/s", "aps",
+    "ab", "as", "asa", "ans", "oy", "oyj", "oü", "jsc", "ojsc", "pjsc", "hf", "ehf", "sro", "kft", "zrt", "doo", "ood",
+    "ead", "sia", "uab", "pty", "pte", "sdn", "bhd", "berhad", "tbk", "kk", "foundation", "bank", "trust",
+    "university", "association", "partnership", "fund",
 }
 AROUND_FORMS = ',;:()"“”'
 # From this overlap on a passage counts as a labelled one (`evaluation/metrics.rs`).

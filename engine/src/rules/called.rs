@@ -28,6 +28,9 @@ const ABOUT: [&str; 13] = [
 const OPEN: [&str; 9] =
     ["undersigned", "person", "persons", "individual", "entity", "identified", "named", "listed", "you"];
 
+/// Those of them that point at where its name is to be.
+const POINTED: [&str; 4] = ["identified", "named", "listed", "undersigned"];
+
 /// What somebody is called that no word ending in "er", "or" or "ee" says.
 const DOERS: [&str; 5] = ["affiliate", "registrant", "applicant", "assistant", "representative"];
 
@@ -35,12 +38,28 @@ const DOERS: [&str; 5] = ["affiliate", "registrant", "applicant", "assistant", "
 pub(super) fn open_in(text: &str, from: usize) -> Option<Span> {
     let (mut names, mut open) = (0, None);
     for called in called_in(text, region(text, from)) {
-        match called.name {
-            Some(_) => names += 1,
-            None => open = open.or_else(|| open_party(text, called.before, called.role)),
-        }
+        names += usize::from(called.name.is_some());
+        // "Elm Inc., a company, and the person named below (the "Agent")": what the first is called does not follow it.
+        let described = Span::new(called.name.map_or(called.before.start(), |name| name.end()), called.before.end());
+        open = open.or_else(|| open_party(text, described, called.role));
     }
     open.filter(|_| names == 1)
+}
+
+/// What the first lines, which name one party, call another that they leave open: "Elm Inc. (the "Company") engages the agent
+/// identified below (the "Agent")".
+pub(super) fn open_beside(head: &str) -> Option<Span> {
+    let opening = Span::new(0, head.floor_char_boundary(OPENING.min(head.len())));
+    let mut called = named_in(head, opening).skip_while(|(name, _)| name.is_none());
+    let (_, first) = called.next()?;
+    let mut rest = first.end();
+    called.find_map(|(name, role)| {
+        let before = Span::new(rest, role.start());
+        rest = role.end();
+        let described = head.get(before.range())?.rsplit(END).next()?.to_ascii_lowercase();
+        let open = name.is_none() && POINTED.iter().any(|word| word_ends(&described, word).next().is_some());
+        open.then(|| doer_in(head, role)).flatten()
+    })
 }
 
 /// What a party is called in the brackets `role` that no name stands before, but what `before` says of somebody.
@@ -49,6 +68,10 @@ fn open_party(text: &str, before: Span, role: Span) -> Option<Span> {
     let lower = piece.to_ascii_lowercase();
     let from = word_ends(&lower, "and").next()?;
     let described = lower.get(from..)?.trim();
+    // "and you as an "Affiliate"".
+    if described.starts_with("you as a") {
+        return doer_in(text, Span::new(before.start() + from, before.end()));
+    }
     let bare = described.strip_prefix("the ").unwrap_or(described);
     let said = |words: &[&str]| words.iter().any(|word| word_ends(described, word).next().is_some());
     let is_role = ROLES.contains(&bare) || CALLED.contains(&bare);
@@ -59,12 +82,17 @@ fn open_party(text: &str, before: Span, role: Span) -> Option<Span> {
         let end = before.start() + piece.trim_end().len();
         return Some(Span::new(end - bare.len(), end));
     }
-    let inner = text.get(role.range())?;
+    doer_in(text, role)
+}
+
+/// The first thing in quotation marks in `within` that somebody is called.
+fn doer_in(text: &str, within: Span) -> Option<Span> {
+    let inner = text.get(within.range())?;
     let called = quoted(inner, &QUOTES).into_iter().find_map(|(_, at)| {
         let term = inner.get(at.range())?.trim_end_matches([',', '.']);
         (term.starts_with(char::is_uppercase) && is_doer(term)).then(|| Span::new(at.start(), at.start() + term.len()))
     })?;
-    Some(called.shifted(role.start()))
+    Some(called.shifted(within.start()))
 }
 
 /// Whether `term` is what somebody is called, not something: "Agent", "Master Franchisee", not "Services" or "Plan".
@@ -79,18 +107,25 @@ fn is_doer(term: &str) -> bool {
 /// The names with a legal form before what parties are called in the first lines, with any words between: "Orion Inc.
 /// ("Supplier"), licenses Elm Inc. ("Licensee") to".
 pub(super) fn defined(head: &str) -> Vec<Span> {
-    let opening = head.floor_char_boundary(OPENING.min(head.len()));
+    let opening = Span::new(0, head.floor_char_boundary(OPENING.min(head.len())));
     let mut found: Vec<Span> = Vec::new();
-    let mut rest = 0;
-    for role in roles(head, Span::new(0, opening)) {
-        let before = Span::new(rest.max(head.floor_char_boundary(role.start().saturating_sub(JOINED))), role.start());
-        rest = role.end();
-        let text_of = |name: &Span| head.get(name.range()).unwrap_or_default().to_lowercase();
-        if let Some(name) = formed_in(head, before).filter(|n| found.iter().all(|f| text_of(f) != text_of(n))) {
+    let text_of = |name: &Span| head.get(name.range()).unwrap_or_default().to_lowercase();
+    for name in named_in(head, opening).filter_map(|(name, _)| name) {
+        if found.iter().all(|f| text_of(f) != text_of(&name)) {
             found.push(name);
         }
     }
     found
+}
+
+/// What parties are called in `within`, each with the name with a legal form before it, if there is one.
+fn named_in(head: &str, within: Span) -> impl Iterator<Item = (Option<Span>, Span)> + '_ {
+    let mut rest = within.start();
+    roles(head, within).into_iter().map(move |role| {
+        let before = Span::new(rest.max(head.floor_char_boundary(role.start().saturating_sub(JOINED))), role.start());
+        rest = role.end();
+        (formed_in(head, before), role)
+    })
 }
 
 /// The first name with a legal form in the last paragraph of `within`, where a word in capitals begins.
@@ -159,11 +194,21 @@ mod tests {
             ),
             ("Elm Inns LLC (\"we\") and the Franchisee (\"you\") set forth below", Some("Franchisee")),
             ("Elm Inc. (\"Elm\"), and ______ (the \"Agent\").", Some("Agent")),
+            ("Elm Inc., an Elmar company, and the person named below (\"Tenant\").", Some("Tenant")),
+            (
+                "Elm Bank, N.A. (\"Elm\") and you as an \"Affiliate\" in our program (the \"Program\").",
+                Some("Affiliate"),
+            ),
             ("Elm Inc. (\"Elm\"), and the services listed below (the \"Services\").", None),
             ("Elm Inc. (\"Elm\") and its affiliates (\"Affiliates\").", None),
             ("Elm Inc. (\"Elm\"), Oak Inc. (\"Oak\") and each person named below (\"Agent\").", None),
         ] {
             assert_eq!(open_in(text, 0).map(|s| &text[s.range()]), called, "{text}");
         }
+        let letter = "Dear Sirs:\r\rElm Financial Corporation (the \"Company\") engages the agent identified below (the \"Agent\" or \
+                      \"you\") to sell its stock (the \"Shares\").";
+        assert_eq!(open_beside(letter).map(|s| &letter[s.range()]), Some("Agent"));
+        let things = "Elm Financial Corporation (the \"Company\") sells the goods listed below (the \"Goods\").";
+        assert_eq!(open_beside(things), None);
     }
 }

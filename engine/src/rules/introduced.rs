@@ -2,9 +2,9 @@
 //! Ellmar, a municipal corporation (the "Landlord")". The name is what stands before what a party is called; it needs no
 //! legal form, which is all that the pieces of sentences know a name by.
 
-use super::called::{defined, open_in};
+use super::called::{defined, open_beside, open_in};
 use super::labelled::by_label;
-use super::name::{END, HEAD, NO_PARTY, begins_with_brand, ends_with_form, is_person, name_in};
+use super::name::{END, HEAD, NO_PARTY, acting_for, begins_with_brand, ends_with_form, is_person, name_in};
 use crate::ground::stands_on_words;
 use crate::text::{DocText, Span};
 use crate::values::is_form;
@@ -49,7 +49,7 @@ pub(super) fn introduced(document: &DocText) -> Vec<Span> {
 pub(super) fn left_open(document: &DocText) -> Option<Span> {
     let text = with_ends(document);
     let head = text.get(..text.floor_char_boundary(WITHIN)).unwrap_or(&text);
-    leads(head).into_iter().find_map(|from| open_in(&text, from))
+    leads(head).into_iter().find_map(|from| open_in(&text, from)).or_else(|| open_beside(head))
 }
 
 /// The first lines of `document` with [`END`] for the line break after each block: every place stays where it is.
@@ -80,7 +80,10 @@ fn introduced_in(text: &str) -> Vec<Span> {
     let beginning =
         || paragraphs(head).map(|paragraph| names_in(text, paragraph)).find(|n| two(n) && look_like_names(text, n));
     let cover = || Some(cover(head)).filter(two);
-    introduced.or_else(labelled).or_else(beginning).or_else(cover).unwrap_or_else(|| defined(head))
+    let defined = || Some(defined(head)).filter(|names| !names.is_empty());
+    let found = introduced.or_else(labelled).or_else(beginning).or_else(cover).or_else(defined);
+    // "Sponsor:" alone has its label, the other signs.
+    found.unwrap_or_else(|| by_label(head))
 }
 
 /// Where the words that lead into an introduction end in `head`, in order.
@@ -220,6 +223,7 @@ pub(super) fn called_in(text: &str, region: Span) -> impl Iterator<Item = Called
         let piece = text.get(before.range()).unwrap_or_default();
         let begin = if rest == region.start() { Some(0) } else { next_party(piece) };
         let name = begin.and_then(|at| Some(name_in(piece.get(at..)?)?.shifted(rest + at)));
+        let name = name.map(|name| acting_for(text, name).filter(|n| n.end() <= role.start()).unwrap_or(name));
         rest = role.end();
         Called { role, before, name }
     })

@@ -2,8 +2,13 @@
 //! address) Orion Works".
 
 use super::introduced::{QUOTES, lines, name_at};
-use super::name::{CALLED, ROLES};
+use super::name::{CALLED, ROLES, ends_with_form, name_in};
 use crate::text::Span;
+
+/// What a form asks for after a role, where it has no colon.
+const ASKED: [&str; 2] = ["Full Legal Name ", "Legal Name "];
+/// A name this short, in bytes, is no more than a legal form.
+const SHORT: usize = 4;
 
 /// The names after "Party A:" and "Party B:", and so on, or after "Licensor:" and "Licensee:".
 pub(super) fn by_label(head: &str) -> Vec<Span> {
@@ -19,14 +24,51 @@ pub(super) fn by_label(head: &str) -> Vec<Span> {
         return by_letter;
     }
     let mut called: Vec<String> = Vec::new();
-    let mut role = |line: Span| {
-        let (label, _) = head.get(line.range())?.split_once(':')?;
-        let role = labelled_role(label).filter(|role| !called.contains(role))?;
-        called.push(role);
-        Some(Span::new(line.start(), line.start() + label.len() + 1))
-    };
-    let roles: Vec<Span> = lines(head, Span::new(0, head.len())).filter_map(&mut role).collect();
+    let mut roles: Vec<Span> = Vec::new();
+    for line in lines(head, Span::new(0, head.len())) {
+        for (label, role) in labels(head, line) {
+            if !called.contains(&role) {
+                called.push(role);
+                roles.push(label);
+            }
+        }
+    }
     after_labels(head, &roles)
+}
+
+/// The labels of a line, each with the role it names: the first at its beginning, and another after a name: "Licensor: Orion
+/// Works Licensee: Elm Inc.".
+fn labels(head: &str, line: Span) -> Vec<(Span, String)> {
+    let text = head.get(line.range()).unwrap_or_default();
+    let first = |text: &str| {
+        let (label, _) = text.split_once(':')?;
+        Some((label.len() + 1, labelled_role(label)?))
+    };
+    let Some((end, role)) = first(text).or_else(|| without_colon(text)) else { return Vec::new() };
+    let mut found = vec![(Span::new(line.start(), line.start() + end), role)];
+    let next = text.match_indices(' ').map(|(at, _)| at + 1).filter(|at| *at > end).find_map(|at| {
+        let (own, role) = without_colon(text.get(at..)?)?;
+        Some((Span::new(line.start() + at, line.start() + at + own), role))
+    });
+    found.extend(next);
+    found
+}
+
+/// How long the label is that `text` begins with, a role that only its name follows, with a legal form, to the end of its
+/// line ("SHIPPER ELM S.A."), or that asks for a name ("Reseller Full Legal Name Elm Works"), and the role.
+fn without_colon(text: &str) -> Option<(usize, String)> {
+    let (label, rest) = text.split_once(' ')?;
+    let role = label.trim_end_matches(':').to_lowercase();
+    if !label.starts_with(char::is_uppercase) || !ROLES.contains(&role.as_str()) {
+        return None;
+    }
+    if let Some(asked) = ASKED.iter().find(|asked| rest.starts_with(**asked)) {
+        return Some((label.len() + 1 + asked.len(), role));
+    }
+    let name = name_in(rest).filter(|n| n.start() == 0 && ends_with_form(rest, *n))?;
+    let after = rest.get(name.end()..)?.trim_start_matches(['.', ' ']);
+    let alone = after.is_empty() || rest.get(name.end()..)?.trim_start_matches('.').starts_with("  ");
+    (alone && name.len() > SHORT).then_some((label.len() + 1, role))
 }
 
 /// What a party is called by the label of a line: "owner" of "BETWEEN the Owner", "pledgor" of "Pledgor (Party A)".
@@ -35,6 +77,10 @@ fn labelled_role(label: &str) -> Option<String> {
     let mut role = role.trim().to_lowercase();
     for lead in ["between ", "and ", "the "] {
         role = role.strip_prefix(lead).unwrap_or(&role).trim_start().to_owned();
+    }
+    // "Customer Name", "Reseller full legal name".
+    for asked in [" full legal name", " legal name", " name"] {
+        role = role.strip_suffix(asked).unwrap_or(&role).trim_end().to_owned();
     }
     let words: Vec<&str> = role.split_whitespace().collect();
     let by_letter = matches!(words.as_slice(), ["party", letter] if letter.len() == 1);
@@ -48,12 +94,22 @@ fn labelled_role(label: &str) -> Option<String> {
 fn after_labels(head: &str, labels: &[Span]) -> Vec<Span> {
     let ends = labels.iter().skip(1).map(|l| l.start()).chain([head.len()]);
     let pieces = labels.iter().zip(ends).map(|(label, end)| Span::new(label.end(), end.max(label.end())));
-    pieces.filter_map(|piece| name_at(head, lines(head, after_hint(head, piece)).next()?)).collect()
+    pieces.filter_map(|piece| name_at(head, before_label(head, lines(head, after_hint(head, piece)).next()?))).collect()
+}
+
+/// A line up to the word of the next label on it: "Elm Works Phone: 555".
+fn before_label(head: &str, line: Span) -> Span {
+    let text = head.get(line.range()).unwrap_or_default();
+    let label = text.find(": ").and_then(|colon| text.get(..colon)?.rfind(' ')).filter(|at| *at > 0);
+    Span::new(line.start(), line.start() + label.unwrap_or(text.len()))
 }
 
 /// A piece without what a form asks for: "(Name, legal status and address) Orion Works".
 fn after_hint(head: &str, piece: Span) -> Span {
     let text = head.get(piece.range()).unwrap_or_default();
+    if let Some(rest) = text.trim_start().strip_prefix("Name:") {
+        return Span::new(piece.end() - rest.len(), piece.end());
+    }
     let hint = text.trim_start().strip_prefix('(').and_then(|t| t.split_once(')'));
     match hint.filter(|(asked, _)| asked.to_lowercase().contains("name") && !asked.contains(QUOTES)) {
         Some((_, rest)) => Span::new(piece.end() - rest.len(), piece.end()),
@@ -85,6 +141,19 @@ mod tests {
             ),
             ["Elm Plastics Co., Ltd.", "Elmar Construction Bank"]
         );
+        assert_eq!(
+            found("SENDER ELM PETROLEUM LIMITED\n\nTAX ID 1\n\nSHIPPER OAK S.A.   TAX ID 2\n\nShipper shall pay."),
+            ["ELM PETROLEUM LIMITED", "OAK S.A."]
+        );
+        assert_eq!(
+            found("Licensor: ELM PICTURES Licensee THE OAK FILM CORPORATION\n\nTHIS AGREEMENT"),
+            ["ELM PICTURES", "THE OAK FILM CORPORATION"]
+        );
+        assert_eq!(
+            found("SPONSOR:  Name: Elm's Fresh Grill Phone: 760/602   Address: 1 Elm Place\n\nCustomer Name: Oak Park"),
+            ["Elm's Fresh Grill", "Oak Park"]
+        );
+        assert_eq!(found("Reseller Full Legal Name Elm.org, a nonprofit corporation"), ["Elm.org"]);
         assert_eq!(
             found("Lender (Party A): Elmar Bank\n\nBorrower (Party B): Oak Plastics Co., Ltd.\n\nArticle 1"),
             ["Elmar Bank", "Oak Plastics Co., Ltd."]

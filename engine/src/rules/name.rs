@@ -8,7 +8,7 @@ const MOST_WORDS: usize = 12;
 /// The word that does where a list follows.
 pub(super) const HEAD: &str = "parties";
 /// What stands before the names of parties that are listed by what they are: "Licensor: Orion Works".
-pub(super) const ROLES: [&str; 24] = [
+pub(super) const ROLES: [&str; 41] = [
     "licensor",
     "licensee",
     "franchisor",
@@ -33,6 +33,23 @@ pub(super) const ROLES: [&str; 24] = [
     "lender",
     "sender",
     "shipper",
+    "carrier",
+    "transporter",
+    "reseller",
+    "manufacturer",
+    "provider",
+    "publisher",
+    "advertiser",
+    "developer",
+    "operator",
+    "promoter",
+    "investor",
+    "pledgor",
+    "pledgee",
+    "assignor",
+    "assignee",
+    "grantor",
+    "grantee",
 ];
 /// More words for what a party is, none of them a name.
 pub(super) const CALLED: [&str; 16] = [
@@ -72,11 +89,13 @@ pub(super) const NO_PARTY: [&str; 12] = [
 /// What ends a block in the text that is looked through here: a line break inside a block may stand in a name.
 pub(super) const END: char = '\r';
 
-/// "qPhase", "inPhase", "e3", "e-lumen", "elm.com": names that begin with a small letter.
+/// "qPhase", "inPhase", "e3", "e-lumen", "elm-3", "elm.com": names that begin with a small letter.
 pub(super) fn begins_with_brand(text: &str) -> bool {
     let word = text.split([' ', '\n', ',', ';', '(']).next().unwrap_or_default();
     let second = word.chars().nth(1);
-    let marked = word.contains(char::is_uppercase) || second.is_some_and(|c| c.is_ascii_digit() || c == '-');
+    let numbered = word.contains('-') && word.ends_with(|c: char| c.is_ascii_digit());
+    let marked =
+        word.contains(char::is_uppercase) || numbered || second.is_some_and(|c| c.is_ascii_digit() || c == '-');
     let domain = word.rsplit_once('.').is_some_and(|(name, end)| name.len() > 1 && end.len() > 1);
     word.starts_with(|c: char| c.is_ascii_lowercase())
         && (marked || (domain && !word.contains("..") && !word.starts_with("www")))
@@ -284,6 +303,19 @@ pub(super) fn is_person(text: &str, name: Span) -> bool {
     (2..=4).contains(&words.len()) && words.iter().all(capital) && !words.iter().any(thing) && ends
 }
 
+/// The name of the company for which the person at `name` stands: of "Ann Lee, director of Elm Works".
+pub(super) fn acting_for(text: &str, name: Span) -> Option<Span> {
+    let rest = text.get(name.end()..)?.strip_prefix(',')?;
+    let (office, company) = rest.split_once(" of ")?;
+    let held = OFFICES.contains(&office.trim().to_lowercase().as_str());
+    let at = text.len() - company.len();
+    Some(name_in(company).filter(|n| held && n.start() == 0)?.shifted(at))
+}
+
+/// Offices whose holders sign for a company.
+const OFFICES: [&str; 8] =
+    ["director", "the director", "managing director", "manager", "president", "owner", "the owner", "ceo"];
+
 /// Whether the name at `name` ends with a legal form.
 pub(super) fn ends_with_form(text: &str, name: Span) -> bool {
     let last = text.get(name.range()).and_then(|n| n.split([' ', '\n', ',']).next_back());
@@ -313,6 +345,7 @@ mod tests {
             ("Ben Ode Jr. (\"Ben\")", "Ben Ode Jr."),
             ("elm.com, inc., a company", "elm.com, inc."),
             ("e-lumen, Inc. (\"Lumen\")", "e-lumen, Inc."),
+            ("elm-3 SYSTEMS, INC. an Ohio corporation", "elm-3 SYSTEMS, INC."),
             ("(ii) ELM GRILL, INC., a company", "ELM GRILL, INC."),
             ("Ann Lee (I.D. Number: 029092509), an individual whose address is here", "Ann Lee"),
             ("ANN LEE of the City of Ellmar, in the Province", "ANN LEE"),

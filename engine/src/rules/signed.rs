@@ -6,6 +6,29 @@ use crate::values::is_form;
 
 /// What stands after the name of one who signs.
 const MARKS: [&str; 4] = ["By:", "By :", "/s/", "By /s/"];
+/// Such a mark before the name of a person, the longest such name in words, and how offices below it begin.
+const SIGNATURE: &str = "/s/";
+const PERSON: usize = 4;
+const OFFICES: [&str; 18] = [
+    "title",
+    "its",
+    "president",
+    "chief",
+    "vice",
+    "director",
+    "secretary",
+    "treasurer",
+    "manager",
+    "managing",
+    "chair",
+    "ceo",
+    "cfo",
+    "senior",
+    "executive",
+    "authorized",
+    "general",
+    "partner",
+];
 /// How far before it the name is looked for, in bytes.
 const REACH: usize = 160;
 /// Longest name, in words.
@@ -20,7 +43,7 @@ pub(super) fn signed(text: &str) -> Vec<Span> {
     let mut marks: Vec<usize> = MARKS.iter().flat_map(|mark| text.match_indices(mark)).map(|(at, _)| at).collect();
     marks.sort_unstable();
     let mut found: Vec<Span> = Vec::new();
-    for name in marks.into_iter().filter_map(|at| name_before(text, at)) {
+    for name in marks.into_iter().filter_map(|at| name_before(text, at).or_else(|| person_at(text, at))) {
         let same = |other: &Span| text.get(other.range()) == text.get(name.range());
         if !found.iter().any(same) {
             found.push(name);
@@ -66,6 +89,24 @@ fn name_before(text: &str, at: usize) -> Option<Span> {
     let (skipped, run) = said_once(&words, *skipped, run);
     let name = Span::new(start + skipped, start + line.trim_end_matches([',', ';']).len());
     (2..=MOST_WORDS).contains(&run).then_some(name)
+}
+
+/// The person who signs at `at` for nobody else: "/s/ Ann Lee", and the name again below it.
+fn person_at(text: &str, at: usize) -> Option<Span> {
+    let signature = text.get(at..)?.strip_prefix(SIGNATURE)?;
+    let for_company = text.get(..at)?.trim_end().ends_with("By:");
+    let words = words_of(signature.get(..signature.floor_char_boundary(REACH))?);
+    let name = |from: usize, n: usize| words.get(from..from + n).map(|w| w.iter().map(|(_, word)| *word));
+    let named =
+        (2..=PERSON).find(|n| name(0, *n).is_some_and(|first| name(*n, *n).is_some_and(|again| first.eq(again))))?;
+    let capital = name(0, named)?.all(|word| word.starts_with(char::is_uppercase));
+    let (start, end) = (words.get(named)?.0, words.get(2 * named - 1).map(|(at, word)| at + word.len())?);
+    // An office after the name: who holds it signs for a company.
+    let after = signature.get(end..)?.trim_start_matches(|c: char| c.is_whitespace() || c == ',');
+    let next = after.split([' ', '\n', ':', ',']).next().unwrap_or_default().to_lowercase();
+    let office = OFFICES.iter().any(|office| next.starts_with(office));
+    let from = at + SIGNATURE.len();
+    (capital && !for_company && !office).then(|| Span::new(from + start, from + end))
 }
 
 /// Where the name of the last `run` of `words` begins if it is said twice in a row, "ELM SA ELM SA", and how many words it then
@@ -114,6 +155,15 @@ mod tests {
             found("ATTEST   ELM CONCEPTS, INC.:          By: ____   FRANCHISEE: THE OAK TRUCK, INC.        By: ___"),
             ["ELM CONCEPTS, INC.", "OAK TRUCK, INC."]
         );
+    }
+
+    #[test]
+    fn a_person_signs_for_himself_where_no_company_and_no_office_is_named() {
+        assert_eq!(
+            found("/s/ Ann P. Lee Ann P. Lee\n\nELM FAMILY TRUST\n\nBy: /s/ Ann P. Lee Ann P. Lee Co-Trustee"),
+            ["Ann P. Lee", "ELM FAMILY TRUST"]
+        );
+        assert!(found("/s/ Ben Ode\nBen Ode\nPresident and Chief Executive Officer").is_empty());
     }
 
     #[test]

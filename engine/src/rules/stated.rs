@@ -11,6 +11,8 @@ const BETWEEN: [&str; 16] =
     ["as", "of", "on", "from", "the", "date", "is", "shall", "be", "upon", "and", "this", "dated", "at", ",", ":"];
 /// Words that make what follows them a beginning.
 const BEGIN: [&str; 5] = ["commence", "commences", "commencing", "begin", "begins"];
+/// The last words by which an agreement says that it is made.
+const MADE: [&str; 3] = ["made", "into", "executed"];
 /// What begins: a sentence about a delivery or a payment begins something else.
 const WHAT: [&str; 4] = ["term", "agreement", "contract", "appointment"];
 
@@ -26,6 +28,11 @@ const UNTIL: [&str; 10] =
 const RUNS: [&str; 5] = ["term", "terms", "period", "agreement", "contract"];
 /// How many tokens may stand between such a word and the anniversary on which something ends.
 const UNTIL_REACH: usize = 20;
+/// How many tokens may count a point of a list, at most, and how soon in it the anniversary must come.
+const ITEM: usize = 4;
+const ITEM_REACH: usize = 10;
+/// Whose anniversary it may be.
+const WHAT_OF: [&str; 3] = ["agreement", "contract", "effective"];
 /// Words between a term or an agreement and how long it lasts.
 const LASTING: [&str; 43] = [
     "begins",
@@ -77,6 +84,10 @@ const LASTING: [&str; 43] = [
 /// defines the day or lets a term begin on it, as people mark them.
 pub(super) fn takes_effect(sentence: &str) -> Option<Span> {
     let tokens = tokens(sentence);
+    // What came before the agreement took effect too.
+    if tokens.first().is_some_and(|t| t.is("whereas")) {
+        return None;
+    }
     find_dates(sentence).into_iter().find_map(|date| {
         let before: Vec<&Token<'_>> = tokens.iter().take_while(|t| t.span.end() <= date.span.start()).collect();
         let after = tokens.iter().skip_while(|t| t.span.start() < date.span.end());
@@ -108,6 +119,18 @@ pub(super) fn called_effective(sentence: &str) -> Option<Span> {
     };
     let called = |date: &Span| is_called_effective(after(*date)) || labelled(*date);
     find_dates(sentence).into_iter().map(|date| date.span).find(called)
+}
+
+/// The date of `sentence` on which it says that this agreement is made: "This Lease is entered into on May 1, 2011".
+pub(super) fn made_on(sentence: &str) -> Option<Span> {
+    let tokens = tokens(sentence);
+    let made = |date: &Span| {
+        let before: Vec<&Token<'_>> = tokens.iter().take_while(|t| t.span.end() <= date.start()).collect();
+        let said = before.iter().rposition(|t| !BETWEEN.iter().any(|w| t.is(w)));
+        let says = said.and_then(|at| before.get(at)).is_some_and(|t| MADE.iter().any(|w| t.is(w)));
+        says && before.iter().any(|t| t.is("this"))
+    };
+    find_dates(sentence).into_iter().map(|date| date.span).find(made)
 }
 
 /// Whether `sentence` says in so many words which law governs: "The laws of Ohio shall govern this Agreement".
@@ -147,8 +170,8 @@ pub(super) fn lasts(sentence: &str) -> Option<Span> {
         is(&["term"]) && is(&["is", "be", "for", ":"]) || (is(&["agreement", "contract"]) && is(&["effect", "force"]))
     };
     let whole = Span::new(0, sentence.len());
-    let lasts = find_durations(sentence).into_iter().any(|found| long(found.span)) || until_anniversary(&tokens);
-    lasts.then_some(whole)
+    let lasts = find_durations(sentence).into_iter().any(|found| long(found.span));
+    (lasts || until_anniversary(&tokens) || is_item_anniversary(&tokens)).then_some(whole)
 }
 
 /// "this Agreement shall remain in effect until the fifth anniversary".
@@ -160,6 +183,20 @@ fn until_anniversary(tokens: &[Token<'_>]) -> bool {
     // "commencing on the date of this agreement and ending on": a period of something else.
     let other = before.get(..until).and_then(<[_]>::last).is_some_and(|t| t.is("and"));
     !other && at - until <= UNTIL_REACH && run.any(|t| WHAT.iter().any(|w| t.is(w)))
+}
+
+/// "(a) the fifth (5th) anniversary of this Agreement": of several days on which a term may end, listed below the sentence.
+fn is_item_anniversary(tokens: &[Token<'_>]) -> bool {
+    let item =
+        tokens.iter().position(|t| t.is("the")).is_some_and(|the| the <= ITEM && tokens.iter().take(the).all(is_mark));
+    let at = tokens.iter().position(|t| t.is("anniversary")).filter(|at| item && *at <= ITEM_REACH);
+    let of = at.and_then(|at| tokens.get(at + 1..at + 4));
+    matches!(of, Some([of, this, agreement]) if of.is("of") && (this.is("this") || this.is("the")) && WHAT_OF.iter().any(|w| agreement.is(w)))
+}
+
+/// Whether a token can be part of what counts the points of a list: "(a)", "ii.".
+fn is_mark(token: &Token<'_>) -> bool {
+    token.kind == Kind::Mark || token.text.len() <= 3
 }
 
 /// What of `sentence` says on which day a term ends: all of a sentence that lets a term or a period run to a date.

@@ -4,7 +4,7 @@
 //! What is counted is counted in the open: the line keeps the passage as its words, the day is its value, and a note says
 //! from which date it was counted, how long, and where that date stands.
 
-use super::evidence::{Grounded, Grounds, one_line};
+use super::evidence::{Grounded, Grounds, one_line, says};
 use super::fields::no_value;
 use super::pack::{FieldSpec, FieldType, Pack};
 use super::start::{Start, Starts, TERM};
@@ -13,7 +13,7 @@ use crate::text::Span;
 use crate::values::dates::ordinal;
 use crate::values::tokens::{Token, tokens};
 use crate::values::{Found, Value, find_dates, find_durations};
-use chrono::{Days, Months};
+use chrono::{Datelike, Days, Months, NaiveDate};
 
 /// Words before a date that make it the last day of a term, and those that make it the first.
 const ENDING: [&str; 15] = [
@@ -55,10 +55,12 @@ const REACH: usize = 12;
 /// How many tokens after "end of" a year may stand, and the number that is no count of years but one of the calendar's.
 const YEAR_REACH: usize = 9;
 const FIRST_DATE: u32 = 100;
+/// Words by which a term that is counted goes on to the end of its last month.
+const MONTHS_END: &str = "last day of the month";
 /// How probable it is that people note an inferred day as the day a contract was made, and as its day of effect.
 const INFERRED: (f64, f64) = (0.3, 0.25);
 /// The field that holds the day a contract was made.
-pub(super) const AGREEMENT_DATE: &str = "Agreement Date";
+pub(crate) const AGREEMENT_DATE: &str = "Agreement Date";
 /// The field that holds the day a contract takes effect.
 pub(crate) const EFFECTIVE_DATE: &str = "Effective Date";
 /// The learned field that holds the day it ends.
@@ -188,12 +190,22 @@ fn end(starts: &Starts<'_>, quote: &str) -> Option<(String, String)> {
     if let Some(last) = starts.called_end(quote) {
         return Some(referred(last));
     }
-    let Some((within, count, unit)) = length(quote) else {
-        // "for the Initial Term": how long that is, or when it ends, stands elsewhere.
-        let counted = starts.said_of(quote).into_iter().filter(|text| length(text).is_some());
-        let named = || starts.period_end(TERM).filter(|_| tokens(quote).iter().any(|t| t.text == TERM));
-        return counted.into_iter().find_map(|text| end(starts, text)).or_else(|| named().map(referred));
-    };
+    // "on the Expiration Date", which is "Expiration Date: fifteen years from the Effective Date" elsewhere.
+    if let Some(labelled) = starts.labelled_end(quote) {
+        return counted_end(starts, labelled);
+    }
+    if length(quote).is_some() {
+        return counted_end(starts, quote);
+    }
+    // "for the Initial Term": how long that is, or when it ends, stands elsewhere.
+    let counted = starts.said_of(quote).into_iter().filter(|text| length(text).is_some());
+    let named = || starts.period_end(TERM).filter(|_| tokens(quote).iter().any(|t| t.text == TERM));
+    counted.into_iter().find_map(|text| end(starts, text)).or_else(|| named().map(referred))
+}
+
+/// The day on which the term of `quote` ends by its length, and how it was counted.
+fn counted_end(starts: &Starts<'_>, quote: &str) -> Option<(String, String)> {
+    let (within, count, unit) = length(quote)?;
     let start = starts.of(quote, within)?;
     let end = match unit.as_str() {
         "day" => start.day.checked_add_days(Days::new(u64::from(count))),
@@ -202,6 +214,7 @@ fn end(starts: &Starts<'_>, quote: &str) -> Option<(String, String)> {
         "year" => start.day.checked_add_months(Months::new(count.checked_mul(12)?)),
         _ => None,
     }?;
+    let end = if says(quote, MONTHS_END) { last_of_month(end)? } else { end };
     let length = Value::Duration { count, unit };
     let mut note = format!(
         "Counted, the text does not name this day: {length} from {}, {} ({}).",
@@ -211,6 +224,11 @@ fn end(starts: &Starts<'_>, quote: &str) -> Option<(String, String)> {
         note.push_str(&format!(" At the earliest: the text counts from the {term}, whose day it does not say."));
     }
     Some((end.to_string(), note))
+}
+
+/// The last day of the month of `day`.
+fn last_of_month(day: NaiveDate) -> Option<NaiveDate> {
+    day.with_day(1)?.checked_add_months(Months::new(1))?.pred_opt()
 }
 
 /// How long the term of `quote` lasts, and where that stands: its first length of time, "third anniversary", "end of the

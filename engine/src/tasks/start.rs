@@ -7,7 +7,7 @@ use super::{Claim, Status};
 use crate::ground::sentences;
 use crate::text::Span;
 use crate::values::tokens::{Kind, Token, tokens};
-use crate::values::{Found, Value, find_dates};
+use crate::values::{Found, Value, find_dates, find_durations};
 use chrono::NaiveDate;
 
 /// Words for the day a contract was made.
@@ -103,6 +103,11 @@ const LINKS: [&str; 18] = [
     ")",
     "on",
 ];
+/// How the clause begins by which the parties sign, and the mark of a signature.
+const WITNESS: &str = "in witness whereof";
+const SIGNATURE: &str = "/s/";
+/// Words before a date that say what day it is.
+const DATES: [&str; 3] = ["be", "is", "means"];
 /// Words that make a "Date:" one of something else than a signature.
 const OTHER_DATES: [&str; 14] = [
     "effective",
@@ -126,6 +131,8 @@ const NO_EVENT: [&str; 6] = ["notice", "termination", "expiration", "expiry", "t
 const EVENT_REACH: usize = 7;
 /// How far after such a name its day may stand, in bytes.
 const NAME_REACH: usize = 70;
+/// How much may stand after the label of a day, in bytes.
+const LABELLED: usize = 160;
 /// How far around a length of time its own words are looked for, before and after it, in bytes.
 const AROUND: (usize, usize) = (60, 40);
 
@@ -200,7 +207,10 @@ impl<'a> Starts<'a> {
             Some(term) if term == EFFECTIVE_DATE => {
                 self.defined(&term).or_else(|| self.effective.clone()).or_else(|| self.made.clone())
             }
-            Some(term) => self.defined(&term).or_else(|| self.contract_day(quote)).or_else(|| self.earliest(term)),
+            Some(term) => {
+                let called = || self.called(&term.to_ascii_lowercase());
+                self.defined(&term).or_else(|| self.contract_day(quote)).or_else(called).or_else(|| self.earliest(term))
+            }
             None if says(quote, "effective date") => self.own(),
             None => self.contract_day(quote).or_else(|| {
                 let lower = BEGINNING_NAMES.iter().filter(|name| says(quote, name)).find_map(|name| self.called(name));
@@ -239,6 +249,21 @@ impl<'a> Starts<'a> {
         by_name.or_else(|| self.period_end(&defined_period(quote)?))
     }
 
+    /// What the document says of the day that `quote` lets a term end on, after its name as a label and of some length of time:
+    /// "Expiration Date: ten years from the Effective Date".
+    pub(super) fn labelled_end(&self, quote: &str) -> Option<&'a str> {
+        let document = self.grounds.document;
+        let name = ENDING_NAMES.iter().find(|name| says(quote, name))?;
+        let lower = document.text.to_ascii_lowercase();
+        lower.match_indices(&format!("{name}:")).find_map(|(at, label)| {
+            let from = at + label.len();
+            let rest = document.text.get(from..document.text.floor_char_boundary(from + LABELLED))?;
+            let said = rest.get(..rest.find(['\n', ':']).unwrap_or(rest.len()))?;
+            // The passage may be that label itself.
+            (!find_durations(said).is_empty() && !quote.contains(said)).then_some(said)
+        })
+    }
+
     /// The day that follows `name` in the document: "Expiration Date: March 1, 2020".
     fn called(&self, name: &str) -> Option<Start> {
         let text = &self.grounds.document.text;
@@ -246,7 +271,8 @@ impl<'a> Starts<'a> {
             let from = from + name.len();
             let after = text.get(from..text.floor_char_boundary((from + NAME_REACH).min(text.len())))?;
             let found = find_dates(after).into_iter().next()?;
-            let linked = tokens(after.get(..found.span.start())?).iter().all(|t| LINKS.iter().any(|w| t.is(w)));
+            let between = tokens(after.get(..found.span.start())?);
+            let linked = between.iter().all(|t| LINKS.iter().any(|w| t.is(w))) || is_dated(&between);
             let Value::Date { iso } = &found.value else { return None };
             at(self.grounds, found.span.shifted(from), iso, format!("the {name}")).filter(|_| linked)
         })
@@ -337,8 +363,39 @@ fn opening_day(grounds: &Grounds<'_>) -> Option<Start> {
     })
 }
 
-/// The latest of the days that stand beside "Date", as with signatures. "Delivery Date:" dates something else.
+/// The day of the last signature: the latest of those beside "Date", else the day that the witnessing clause names, else the
+/// latest that stands alone above a signature: "Ellmar, May 1, 2011", and then "/s/".
 fn last_signed(grounds: &Grounds<'_>) -> Option<Start> {
+    beside_signatures(grounds).or_else(|| witnessed(grounds)).or_else(|| above_signatures(grounds))
+}
+
+/// The day of the clause that says that the parties signed.
+fn witnessed(grounds: &Grounds<'_>) -> Option<Start> {
+    let text = &grounds.document.text;
+    let clause = text.to_ascii_lowercase().rfind(WITNESS)?;
+    let clause = sentences::at(&grounds.sentences, clause)?;
+    let found = find_dates(text.get(clause.range())?).into_iter().next()?;
+    let Value::Date { iso } = &found.value else { return None };
+    at(grounds, found.span.shifted(clause.start()), iso, "the day on which the parties signed".to_owned())
+}
+
+/// The latest day that ends a line above a signature.
+fn above_signatures(grounds: &Grounds<'_>) -> Option<Start> {
+    let text = &grounds.document.text;
+    let above = text.match_indices(SIGNATURE).filter_map(|(sign, _)| {
+        let from = text.floor_char_boundary(sign.saturating_sub(NAME_REACH));
+        let near = text.get(from..sign)?;
+        let found = find_dates(near).pop()?;
+        let rest = near.get(found.span.end()..)?;
+        let Value::Date { iso } = &found.value else { return None };
+        let own = rest.contains('\n') && rest.trim().is_empty();
+        at(grounds, found.span.shifted(from), iso, "the last date above a signature".to_owned()).filter(|_| own)
+    });
+    above.max_by_key(|start| start.day)
+}
+
+/// The latest of the days that stand beside "Date", as with signatures. "Delivery Date:" dates something else.
+fn beside_signatures(grounds: &Grounds<'_>) -> Option<Start> {
     let text = &grounds.document.text;
     let lower = text.to_ascii_lowercase();
     let labels = ["date", "dated"].iter().flat_map(|label| lower.match_indices(label));
@@ -374,6 +431,12 @@ fn dated_above(text: &str, label: Span) -> Option<Found> {
     let apart = between.contains('\n') || text.get(label.range()).is_some_and(|l| l.starts_with('D'));
     (apart && tokens(between).iter().all(|t| t.kind == Kind::Mark))
         .then(|| Found { span: found.span.shifted(from), ..found })
+}
+
+/// Whether what stands between the name of a day and a date makes the date that day: "launch date of the site shall be".
+fn is_dated(between: &[Token<'_>]) -> bool {
+    let ends = [".", ";", ",", ":"];
+    between.last().is_some_and(|t| DATES.iter().any(|w| t.is(w))) && !between.iter().any(|t| ends.contains(&t.text))
 }
 
 /// What `quote` runs until, where that is a term in capitals: "Scheduled End of Supply".
