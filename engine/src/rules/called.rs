@@ -3,7 +3,7 @@
 //! named below (the "Agent")").
 
 use super::introduced::{JOINED, OPENING, QUOTES, called_in, quoted, region, roles, word_ends};
-use super::name::{CALLED, END, ROLES, ends_with_form, name_in};
+use super::name::{CALLED, END, ROLES, begins_with_brand, ends_with_form, name_in};
 use crate::text::Span;
 use crate::values::is_form;
 
@@ -132,12 +132,19 @@ fn named_in(head: &str, within: Span) -> impl Iterator<Item = (Option<Span>, Spa
 fn formed_in(head: &str, within: Span) -> Option<Span> {
     let piece = head.get(within.range())?;
     let begin = piece.trim_end_matches([END, '\n', ' ']).rfind(END).map_or(0, |at| at + 1);
-    let starts = piece.match_indices(|c: char| c.is_uppercase() || c.is_ascii_digit()).map(|(at, _)| at);
-    let whole = |at: &usize| *at >= begin && !piece.get(..*at).is_some_and(|t| t.ends_with(char::is_alphanumeric));
+    let capital = |c: char| c.is_uppercase() || c.is_ascii_digit();
+    let begins = |at: &usize| piece.get(*at..).is_some_and(|t| t.starts_with(capital) || begins_with_brand(t));
+    let starts = piece.match_indices(char::is_alphanumeric).map(|(at, _)| at).filter(begins);
+    let whole = |at: &usize| {
+        *at >= begin && !piece.get(..*at).is_some_and(|t| t.ends_with(|c: char| c.is_alphanumeric() || c == '-'))
+    };
     let named = |at: usize| Some(name_in(piece.get(at..)?).filter(|n| n.start() == 0)?.shifted(at));
     let formed = |name: &Span| ends_with_form(piece, *name) && piece.get(name.range()).is_some_and(is_one_company);
     starts.filter(whole).filter_map(named).find(formed).map(|name| name.shifted(within.start()))
 }
+
+/// How long a word with a full stop may be that is short for another, in bytes: "St.", "Mrs.".
+const LONGEST_SHORT: usize = 4;
 
 /// Whether `name`, which ends with a legal form, is all of one company's: no "WHEREAS, Orion Inc.", "Board of the Company".
 fn is_one_company(name: &str) -> bool {
@@ -152,7 +159,10 @@ fn is_one_company(name: &str) -> bool {
     let number = |w: &&str| !w.contains(char::is_alphabetic);
     let leads = words.first().is_some_and(|w| ["TO", "OF", "AND", "FOR", "BY"].contains(w) || number(w));
     let bare = words.iter().all(|w| is_form(w.trim_end_matches(',')) || w.eq_ignore_ascii_case("the"));
-    !list && !about && !leads && !bare && !name.contains(QUOTES)
+    // "The Offering. The Company": a heading, and what follows it.
+    let stops = |w: &&&str| w.len() > LONGEST_SHORT && w.ends_with('.') && !is_form(w.trim_end_matches('.'));
+    let sentence = words.iter().rev().skip(1).any(|w| stops(&w));
+    !list && !sentence && !about && !leads && !bare && !name.contains(QUOTES)
 }
 
 #[cfg(test)]

@@ -80,10 +80,15 @@ fn introduced_in(text: &str) -> Vec<Span> {
     let beginning =
         || paragraphs(head).map(|paragraph| names_in(text, paragraph)).find(|n| two(n) && look_like_names(text, n));
     let cover = || Some(cover(head)).filter(two);
-    let defined = || Some(defined(head)).filter(|names| !names.is_empty());
-    let found = introduced.or_else(labelled).or_else(beginning).or_else(cover).or_else(defined);
-    // "Sponsor:" alone has its label, the other signs.
-    found.unwrap_or_else(|| by_label(head))
+    introduced.or_else(labelled).or_else(beginning).or_else(cover).unwrap_or_else(|| {
+        let mut found = defined(head);
+        if found.len() < 2 {
+            // "Sponsor:" alone has its label, the other signs.
+            let apart = by_label(head).into_iter().filter(|name| found.iter().all(|f| !f.overlaps(*name)));
+            found.extend(apart.collect::<Vec<_>>());
+        }
+        found
+    })
 }
 
 /// Where the words that lead into an introduction end in `head`, in order.
@@ -223,7 +228,6 @@ pub(super) fn called_in(text: &str, region: Span) -> impl Iterator<Item = Called
         let piece = text.get(before.range()).unwrap_or_default();
         let begin = if rest == region.start() { Some(0) } else { next_party(piece) };
         let name = begin.and_then(|at| Some(name_in(piece.get(at..)?)?.shifted(rest + at)));
-        let name = name.map(|name| acting_for(text, name).filter(|n| n.end() <= role.start()).unwrap_or(name));
         rest = role.end();
         Called { role, before, name }
     })
@@ -344,7 +348,7 @@ fn next_party(between: &str) -> Option<usize> {
         // After "2.".
         let number = next.split_once(". ").filter(|(n, _)| n.len() == 1 && n.starts_with(|c: char| c.is_ascii_digit()));
         let next = number.map_or(next, |(_, n)| n.trim_start());
-        let named = name_in(next).is_some_and(|n| n.start() == 0);
+        let named = name_in(next).is_some_and(|n| n.start() == 0 || acting_for(next) > 0);
         let capital = next.starts_with(|c: char| c.is_uppercase() || c.is_ascii_digit());
         named && (capital || begins_with_brand(next))
     };
@@ -508,6 +512,12 @@ mod tests {
         assert_eq!(
             found("agreement between Elmcom and Oak Entertainment Inc.\n\nNo fees are paid."),
             ["Elmcom", "Oak Entertainment Inc."]
+        );
+        assert_eq!(
+            found(
+                "between Ben Ode, director of Elm Bakery (the \"Client\") and Ann Lee, director of Oak Web Ltd (the \"Company\")"
+            ),
+            ["Elm Bakery", "Oak Web Ltd"]
         );
         assert_eq!(
             found("between Elm Technology, Inc. (\"Elm\"), and\n\nOak Corporation 780 High Street\n\nElm sells."),

@@ -104,6 +104,7 @@ pub(super) fn begins_with_brand(text: &str) -> bool {
 /// The name that `text` begins with, after "the", numbers and marks.
 pub(super) fn name_in(text: &str) -> Option<Span> {
     let start = beginning(text);
+    let start = start + acting_for(text.get(start..)?);
     let rest = text.get(start..)?;
     let rest = rest.get(..rest.find(END).unwrap_or(rest.len()))?;
     let brand = begins_with_brand(rest);
@@ -164,6 +165,16 @@ fn beginning(text: &str) -> usize {
         start += "Party ".len() + label.len() + 1 + (name.len() - name.trim_start().len());
     }
     start
+}
+
+/// How much stands before the company in `text` that begins with who acts for it: "Ann Lee, director of Elm Works".
+pub(super) fn acting_for(text: &str) -> usize {
+    let company = text.split_once(", ").and_then(|(person, rest)| {
+        let (office, company) = rest.split_once(" of ")?;
+        let named = (2..=4).contains(&person.split_whitespace().count()) && company.starts_with(char::is_uppercase);
+        (named && OFFICES.contains(&office.to_lowercase().as_str())).then_some(company)
+    });
+    company.map_or(0, |company| text.len() - company.len())
 }
 
 /// How long the heading is that `text` begins with, where a name with small letters follows it on the same line: "SUPPLY AGREEMENT
@@ -303,15 +314,6 @@ pub(super) fn is_person(text: &str, name: Span) -> bool {
     (2..=4).contains(&words.len()) && words.iter().all(capital) && !words.iter().any(thing) && ends
 }
 
-/// The name of the company for which the person at `name` stands: of "Ann Lee, director of Elm Works".
-pub(super) fn acting_for(text: &str, name: Span) -> Option<Span> {
-    let rest = text.get(name.end()..)?.strip_prefix(',')?;
-    let (office, company) = rest.split_once(" of ")?;
-    let held = OFFICES.contains(&office.trim().to_lowercase().as_str());
-    let at = text.len() - company.len();
-    Some(name_in(company).filter(|n| held && n.start() == 0)?.shifted(at))
-}
-
 /// Offices whose holders sign for a company.
 const OFFICES: [&str; 8] =
     ["director", "the director", "managing director", "manager", "president", "owner", "the owner", "ceo"];
@@ -359,6 +361,7 @@ mod tests {
             ("GARY LEE, of Ellmar, Ohio", "GARY LEE"),
             ("SUPPLY AGREEMENT Elm, a company of Ellmar", "Elm"),
             ("Elm Energy Co., Ltd. Party A welcomes Party B", "Elm Energy Co., Ltd."),
+            ("Ben Ode, director of Elm Bakery (hereinafter \"Client\")", "Elm Bakery"),
             ("Susan Ode, Senior Vice President - Education", "Susan Ode"),
             ("TIM S. LEE an individual with his home in Ellmar", "TIM S. LEE"),
         ] {
