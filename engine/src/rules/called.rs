@@ -25,14 +25,25 @@ const ABOUT: [&str; 13] = [
 ];
 
 /// Words of what stands for a party that a form leaves open.
-const OPEN: [&str; 9] =
-    ["undersigned", "person", "persons", "individual", "entity", "identified", "named", "listed", "you"];
+const OPEN: [&str; 11] = [
+    "undersigned",
+    "person",
+    "persons",
+    "individual",
+    "entity",
+    "identified",
+    "named",
+    "listed",
+    "you",
+    "signing",
+    "below",
+];
 
 /// Those of them that point at where its name is to be.
 const POINTED: [&str; 4] = ["identified", "named", "listed", "undersigned"];
 
 /// What somebody is called that no word ending in "er", "or" or "ee" says.
-const DOERS: [&str; 5] = ["affiliate", "registrant", "applicant", "assistant", "representative"];
+const DOERS: [&str; 6] = ["affiliate", "registrant", "applicant", "assistant", "representative", "recipient"];
 
 /// What the introduction after `from`, which names one party, calls another that it leaves open.
 pub(super) fn open_in(text: &str, from: usize) -> Option<Span> {
@@ -66,6 +77,10 @@ pub(super) fn open_beside(head: &str) -> Option<Span> {
 fn open_party(text: &str, before: Span, role: Span) -> Option<Span> {
     let piece = text.get(before.range())?;
     let lower = piece.to_ascii_lowercase();
+    // "between you (the "Affiliate") and Elm Inc.".
+    if lower.trim() == "you" {
+        return doer_in(text, role);
+    }
     let from = word_ends(&lower, "and").next()?;
     let described = lower.get(from..)?.trim();
     // "and you as an "Affiliate"".
@@ -75,7 +90,9 @@ fn open_party(text: &str, before: Span, role: Span) -> Option<Span> {
     let bare = described.strip_prefix("the ").unwrap_or(described);
     let said = |words: &[&str]| words.iter().any(|word| word_ends(described, word).next().is_some());
     let is_role = ROLES.contains(&bare) || CALLED.contains(&bare);
-    if !(is_role || described.is_empty() || described.contains(['_', '[']) || said(&OPEN)) {
+    // A form may leave its place empty: "and , whose address is".
+    if !(is_role || described.is_empty() || described.starts_with(',') || described.contains(['_', '[']) || said(&OPEN))
+    {
         return None;
     }
     if is_role {
@@ -143,7 +160,7 @@ fn formed_in(head: &str, within: Span) -> Option<Span> {
     starts.filter(whole).filter_map(named).find(formed).map(|name| name.shifted(within.start()))
 }
 
-/// How long a word with a full stop may be that is short for another, in bytes: "St.", "Mrs.".
+/// How long a word with a full stop may be that is short for another, in bytes: "St.", "Bros.".
 const LONGEST_SHORT: usize = 4;
 
 /// Whether `name`, which ends with a legal form, is all of one company's: no "WHEREAS, Orion Inc.", "Board of the Company".
@@ -160,7 +177,10 @@ fn is_one_company(name: &str) -> bool {
     let leads = words.first().is_some_and(|w| ["TO", "OF", "AND", "FOR", "BY"].contains(w) || number(w));
     let bare = words.iter().all(|w| is_form(w.trim_end_matches(',')) || w.eq_ignore_ascii_case("the"));
     // "The Offering. The Company": a heading, and what follows it.
-    let stops = |w: &&&str| w.len() > LONGEST_SHORT && w.ends_with('.') && !is_form(w.trim_end_matches('.'));
+    let stops = |w: &&&str| {
+        let bare = w.trim_end_matches('.');
+        bare.len() > LONGEST_SHORT && bare.len() < w.len() && !bare.contains('.') && !is_form(bare)
+    };
     let sentence = words.iter().rev().skip(1).any(|w| stops(&w));
     !list && !sentence && !about && !leads && !bare && !name.contains(QUOTES)
 }
@@ -204,6 +224,9 @@ mod tests {
             ),
             ("Elm Inns LLC (\"we\") and the Franchisee (\"you\") set forth below", Some("Franchisee")),
             ("Elm Inc. (\"Elm\"), and ______ (the \"Agent\").", Some("Agent")),
+            ("Elm Inc. (\"Elm\") and , whose address is (\"Franchisee\").", Some("Franchisee")),
+            ("Elm Inc. (\"Elm\") and the party signing below (\"Recipient\").", Some("Recipient")),
+            ("you (the \"Affiliate\") and Elm Inc. (\"Elm\").", Some("Affiliate")),
             ("Elm Inc., an Elmar company, and the person named below (\"Tenant\").", Some("Tenant")),
             (
                 "Elm Bank, N.A. (\"Elm\") and you as an \"Affiliate\" in our program (the \"Program\").",

@@ -7,7 +7,7 @@ use super::labelled::by_label;
 use super::name::{END, HEAD, NO_PARTY, acting_for, begins_with_brand, ends_with_form, is_person, name_in};
 use crate::ground::stands_on_words;
 use crate::text::{DocText, Span};
-use crate::values::is_form;
+use crate::values::{find_dates, is_form};
 
 /// How far into a document an introduction may begin, and its greatest length, in bytes.
 const WITHIN: usize = 12_000;
@@ -17,7 +17,11 @@ pub(super) const OPENING: usize = 3_000;
 /// How much may stand between two names that only an "and" joins, in bytes.
 pub(super) const JOINED: usize = 300;
 /// Marks around what a party is called.
-pub(super) const QUOTES: [char; 5] = ['"', '“', '”', '‘', '’'];
+pub(super) const QUOTES: [char; 7] = ['"', '“', '”', '‘', '’', '«', '»'];
+/// How much of a date may stand between "entered into" and "by", in bytes.
+const DATED: usize = 60;
+/// Words before what a party is called from then on.
+const HEREAFTER: [&str; 2] = ["hereinafter", "hereafter"];
 /// Words that lead into an introduction.
 const LEADS: [&str; 6] = ["between", "among", "amongst", "b e t w e e n", "into by", "made by"];
 /// Where an introduction ends at the latest, in lower case.
@@ -98,6 +102,15 @@ fn leads(head: &str) -> Vec<usize> {
     // "Parties: (1) Ann Lee": a heading, not a word of a sentence.
     let listed = |at: &usize| head.get(*at..).is_some_and(|t| t.trim_start().starts_with([':', '(', '1']));
     let leads = LEADS.iter().flat_map(|lead| word_ends(&lower, lead));
+    // "entered into as of May 1, 2011 by Ann Lee".
+    let dated = |by: &usize| {
+        let before = head.get(head.floor_char_boundary(by.saturating_sub(DATED))..*by).unwrap_or_default();
+        let made = ["into ", "made "].iter().filter_map(|made| Some(before.rfind(made)? + made.len())).max();
+        let between = made.and_then(|made| before.get(made..)).unwrap_or_default();
+        let named = head.get(*by..).is_some_and(|t| t.trim_start().starts_with(char::is_uppercase));
+        named && !find_dates(between).is_empty() && !between.contains(['.', ';'])
+    };
+    let leads = leads.chain(word_ends(&lower, "by").filter(dated));
     let mut leads: Vec<usize> = leads.chain(word_ends(&lower, HEAD).filter(listed)).collect();
     leads.sort_unstable();
     leads
@@ -259,14 +272,19 @@ pub(super) fn roles(text: &str, region: Span) -> Vec<Span> {
             found.push(Span::new(open, close + 1));
         }
     }
-    for (at, _) in piece.to_ascii_lowercase().match_indices("hereinafter") {
+    let lower = piece.to_ascii_lowercase();
+    for (at, word) in HEREAFTER.iter().flat_map(|word| lower.match_indices(word)) {
         let inside = found.iter().any(|s| s.start() <= at && at < s.end());
         let line = piece.get(at..).unwrap_or_default();
         // Without brackets it ends with what is in quotes, with its line, or after a few words.
         let quoted = line.match_indices(['"', '“', '”']).nth(1).map(|(i, mark)| i + mark.len());
         let end = line.find(['\n', ';', '(']).unwrap_or(line.len()).min(line.floor_char_boundary(60));
         let end = quoted.unwrap_or(end).min(end);
-        if !inside && line.get(..end).is_some_and(|l| l.contains("called") || l.contains("referred to")) {
+        let called = |l: &str| {
+            let next = l.get(word.len()..).unwrap_or_default().trim_start();
+            l.contains("called") || l.contains("referred to") || next.starts_with(['"', '“'])
+        };
+        if !inside && line.get(..end).is_some_and(called) {
             found.push(Span::new(at, at + end));
         }
     }
@@ -335,6 +353,7 @@ fn next_party(between: &str) -> Option<usize> {
     let lower = between.to_ascii_lowercase();
     let mut starts: Vec<usize> = word_ends(&lower, "and")
         .chain(word_ends(&lower, "in favor of"))
+        .chain(word_ends(&lower, "for the benefit of"))
         .chain(lower.match_indices(';').map(|(at, _)| at + 1))
         .collect();
     starts.sort_unstable();
@@ -518,6 +537,10 @@ mod tests {
                 "between Ben Ode, director of Elm Bakery (the \"Client\") and Ann Lee, director of Oak Web Ltd (the \"Company\")"
             ),
             ["Elm Bakery", "Oak Web Ltd"]
+        );
+        assert_eq!(
+            found("entered into as of May 1, 2011 by Elm Group (\"Elm\") and Oak Resort, hereafter \"Oak\"."),
+            ["Elm Group", "Oak Resort"]
         );
         assert_eq!(
             found("between Elm Technology, Inc. (\"Elm\"), and\n\nOak Corporation 780 High Street\n\nElm sells."),

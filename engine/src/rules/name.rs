@@ -144,7 +144,7 @@ fn beginning(text: &str) -> usize {
     {
         start += number.len() + ") ".len() + (name.len() - name.trim_start().len());
     }
-    for lead in ["and ", "the "] {
+    for lead in ["WHEREAS ", "WHEREAS, ", "and ", "the ", "undersigned, ", "undersigned "] {
         if text.get(start..).is_some_and(|t| t.starts_with(lead)) {
             start += lead.len();
         }
@@ -221,14 +221,21 @@ fn is_name(name: &str, brand: bool) -> bool {
     let numbered = name.starts_with(|c: char| c.is_ascii_digit());
     let law = name.contains(" Act of ") || (numbered && (name.contains('(') || name.contains(" of ")));
     let pointed = words.first().is_some_and(|w| ["This", "These", "Such", "Each"].contains(w));
-    let words_fit = words.len() <= MOST_WORDS && !words.iter().skip(usize::from(brand)).any(small);
+    // "elm.com networks, L.L.C.": a brand goes on in small letters up to its form.
+    let formed = brand && words.last().is_some_and(|w| is_form(w));
+    let words_fit = words.len() <= MOST_WORDS && (formed || !words.iter().skip(usize::from(brand)).any(small));
     let letters = name.contains(char::is_alphabetic) && !name.contains(['_', ':', ';']);
     words_fit && letters && !thing && !role && !law && !pointed
 }
 
 /// A name without the address after it: it ends with its line, and with a comma after its legal form or before a number.
 fn without_address(name: &str) -> &str {
-    let ends = ["   ", " [", " Page 1"].iter().filter_map(|mark| name.find(mark)).min();
+    let numbered = |(at, of): (usize, &str)| {
+        name.get(at + of.len()..).is_some_and(|t| t.starts_with(|c: char| c.is_ascii_digit())).then_some(at)
+    };
+    let street = name.match_indices(" of ").find_map(|of| numbered(of).or_else(|| town(name, of.0)));
+    let ends =
+        ["   ", " [", " Page 1", " Dated ", " DATED "].iter().filter_map(|mark| name.find(mark)).chain(street).min();
     let line = name.get(..ends.unwrap_or(name.len())).unwrap_or(name).trim_end_matches(" of").trim_end_matches(" is");
     let (mut end, mut form_before) = (0, false);
     for word in line.split_inclusive([' ', '\n']) {
@@ -246,6 +253,16 @@ fn without_address(name: &str) -> &str {
     let name = line.get(..end).unwrap_or_default().trim_end().trim_end_matches([',', ';', ':']);
     // "Elm Inc. and (the "Participant")": the other name is left blank.
     name.strip_suffix(" and").unwrap_or(name)
+}
+
+/// Where a name ends before the town and state that stand `at` "of": "Elm Works Company of Tulsa, Oklahoma", but "Elm Insurance
+/// Company of Tulsa, Inc.".
+fn town(name: &str, at: usize) -> Option<usize> {
+    let (before, after) = (name.get(..at)?, name.get(at..)?);
+    let form = before.split([' ', '\n']).next_back().is_some_and(|w| is_form(w.trim_end_matches(',')));
+    let (_, state) = after.split_once(", ")?;
+    let formed = state.split([' ', '\n']).next().is_some_and(|w| is_form(w.trim_end_matches(',')));
+    (form && ends_closed(before) && !formed && state.starts_with(char::is_uppercase)).then_some(at)
 }
 
 /// Whether a name ends with `before`, the last word of which is a legal form, where `next` follows.
@@ -321,7 +338,7 @@ const OFFICES: [&str; 8] =
 /// Whether the name at `name` ends with a legal form.
 pub(super) fn ends_with_form(text: &str, name: Span) -> bool {
     let last = text.get(name.range()).and_then(|n| n.split([' ', '\n', ',']).next_back());
-    last.is_some_and(is_form)
+    last.is_some_and(|word| is_form(word) || word == "plc")
 }
 
 #[cfg(test)]
@@ -337,6 +354,16 @@ mod tests {
         for (text, found) in [
             ("ELM A/S of 5 High Street, Ellmar", "ELM A/S"),
             ("Bank of Ellmar, N.A., a bank", "Bank of Ellmar, N.A."),
+            ("Elm Radio Company of Tulsa, Oklahoma (\"Elm\")", "Elm Radio Company"),
+            ("ELM LABORATORIES Dated as of May 1, 2005", "ELM LABORATORIES"),
+            ("Elm Works plc of the other part.", "Elm Works plc"),
+            ("Elm Company of Tulsa, Inc. (\"Elm\")", "Elm Company of Tulsa, Inc."),
+            ("ANN LEE and BEN ODE, jointly and severally (\"you\")", "ANN LEE and BEN ODE"),
+            ("Elm Wireless (an Ohio corporation) (\"Elm\")", "Elm Wireless"),
+            ("ELM WORKS LIMITED of 2 Oak Lane, Leeds", "ELM WORKS LIMITED"),
+            ("elm.com networks, L.L.C., with offices here", "elm.com networks, L.L.C."),
+            ("undersigned, ELM TRUST II, a trust", "ELM TRUST II"),
+            ("WHEREAS Elm Inc (\"Seller\")", "Elm Inc"),
             ("Elm Trust and Savings Bank (\"Elm\")", "Elm Trust and Savings Bank"),
             ("Elm Works Corporation 780 High Street", "Elm Works Corporation"),
             ("551 FX Associates, LLC a Delaware company", "551 FX Associates, LLC"),

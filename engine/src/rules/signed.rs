@@ -1,6 +1,7 @@
 //! The parties as they sign: the names above "By:" and "/s/". They are what is left where nothing introduces the parties,
 //! as in joint filings, addenda and letters.
 
+use crate::index::tokenize::fold;
 use crate::text::Span;
 use crate::values::is_form;
 
@@ -97,6 +98,9 @@ fn person_at(text: &str, at: usize) -> Option<Span> {
     let for_company = text.get(..at)?.trim_end().ends_with("By:");
     let words = words_of(signature.get(..signature.floor_char_boundary(REACH))?);
     let name = |from: usize, n: usize| words.get(from..from + n).map(|w| w.iter().map(|(_, word)| *word));
+    if !for_company && let Some(above) = printed_above(text, at, &words) {
+        return Some(above);
+    }
     let named =
         (2..=PERSON).find(|n| name(0, *n).is_some_and(|first| name(*n, *n).is_some_and(|again| first.eq(again))))?;
     let capital = name(0, named)?.all(|word| word.starts_with(char::is_uppercase));
@@ -107,6 +111,17 @@ fn person_at(text: &str, at: usize) -> Option<Span> {
     let office = OFFICES.iter().any(|office| next.starts_with(office));
     let from = at + SIGNATURE.len();
     (capital && !for_company && !office).then(|| Span::new(from + start, from + end))
+}
+
+/// The name of the person who signs at `at` on the line above: "ANN LEE", and then "/s/ Ann Lee".
+fn printed_above(text: &str, at: usize, signature: &[(usize, &str)]) -> Option<Span> {
+    let above = text.get(..at)?.trim_end();
+    let line = above.get(above.rfind('\n').map_or(0, |end| end + 1)..)?.trim();
+    let printed: Vec<&str> = line.split_whitespace().collect();
+    let signed = signature.iter().map(|(_, word)| *word);
+    let same = signed.zip(&printed).filter(|(a, b)| fold(a) == fold(b)).count();
+    let start = above.len() - line.len();
+    ((2..=PERSON).contains(&printed.len()) && same == printed.len()).then(|| Span::new(start, start + line.len()))
 }
 
 /// Where the name of the last `run` of `words` begins if it is said twice in a row, "ELM SA ELM SA", and how many words it then
@@ -163,6 +178,7 @@ mod tests {
             found("/s/ Ann P. Lee Ann P. Lee\n\nELM FAMILY TRUST\n\nBy: /s/ Ann P. Lee Ann P. Lee Co-Trustee"),
             ["Ann P. Lee", "ELM FAMILY TRUST"]
         );
+        assert_eq!(found("ELM FUND, L.P.\n\nBy: /s/ Ann Lee\n\nBEN ODÉ\n\n/s/ Ben Ode"), ["ELM FUND, L.P.", "BEN ODÉ"]);
         assert!(found("/s/ Ben Ode\nBen Ode\nPresident and Chief Executive Officer").is_empty());
     }
 

@@ -13,19 +13,26 @@ const BETWEEN: [&str; 16] =
 const BEGIN: [&str; 5] = ["commence", "commences", "commencing", "begin", "begins"];
 /// The last words by which an agreement says that it is made.
 const MADE: [&str; 3] = ["made", "into", "executed"];
+/// What a "Date:" is called that a term begins on, and one that it ends on.
+const STARTS: [&str; 2] = ["commencement", "start"];
+const ENDS: [&str; 4] = ["expiration", "expiry", "termination", "end"];
 /// What begins: a sentence about a delivery or a payment begins something else.
 const WHAT: [&str; 4] = ["term", "agreement", "contract", "appointment"];
 
 /// Words for law, and those by which it applies.
 const LAWS: [&str; 4] = ["law", "laws", "legislation", "regulations"];
-const GOVERNS: [&str; 5] = ["govern", "governs", "governed", "construed", "application"];
+const GOVERNS: [&str; 7] = ["govern", "governs", "governed", "construed", "interpreted", "controlled", "application"];
+/// What a law does at the head of a sentence: "Ohio law shall control".
+const RULES: [&str; 6] = ["govern", "governs", "control", "controls", "apply", "applies"];
 /// Words that lead to a law named by an adjective ("under English law"), and those that name none.
 const UNDER: [&str; 5] = ["by", "under", "with", "the", "to"];
 const NO_COUNTRY: [&str; 6] = ["applicable", "the", "governing", "such", "federal", "all"];
 /// Words that lead to the last day, and what may run until then.
 const UNTIL: [&str; 10] =
     ["ending", "ends", "until", "through", "expire", "expires", "expiring", "terminate", "terminates", "terminating"];
-const RUNS: [&str; 5] = ["term", "terms", "period", "agreement", "contract"];
+const RUNS: [&str; 8] = ["term", "terms", "period", "agreement", "contract", "rights", "appointment", "engagement"];
+/// Most tokens of a line that only names the law.
+const LABEL: usize = 12;
 /// How many tokens may stand between such a word and the anniversary on which something ends.
 const UNTIL_REACH: usize = 20;
 /// How many tokens may count a point of a list, at most, and how soon in it the anniversary must come.
@@ -33,8 +40,18 @@ const ITEM: usize = 4;
 const ITEM_REACH: usize = 10;
 /// Whose anniversary it may be.
 const WHAT_OF: [&str; 3] = ["agreement", "contract", "effective"];
+/// What lasts as long as an agreement.
+const TERMS: [&str; 4] = ["term", "engagement", "appointment", "employment"];
+/// Words before the length of a renewal.
+const RENEWED: [&str; 9] =
+    ["renew", "renews", "renewed", "renewal", "extend", "extended", "additional", "successive", "further"];
 /// Words between a term or an agreement and how long it lasts.
-const LASTING: [&str; 43] = [
+const LASTING: [&str; 48] = [
+    "valid",
+    "hereunder",
+    "engagement",
+    "appointment",
+    "employment",
     "begins",
     "on",
     "runs",
@@ -102,7 +119,14 @@ pub(super) fn takes_effect(sentence: &str) -> Option<Span> {
 pub(super) fn begins_on(sentence: &str) -> Option<Span> {
     let tokens = tokens(sentence);
     let on = |date: &Span| begins(&tokens.iter().take_while(|t| t.span.end() <= date.start()).collect::<Vec<_>>());
-    find_dates(sentence).iter().map(|date| date.span).find(on)
+    find_dates(sentence).iter().map(|date| date.span).find(|date| on(date) || is_label(&tokens, *date, &STARTS))
+}
+
+/// Whether the date at `date` stands after a label of one of `kinds`: "Commencement Date: May 1, 2011".
+fn is_label(tokens: &[Token<'_>], date: Span, kinds: &[&str]) -> bool {
+    let before: Vec<&Token<'_>> = tokens.iter().take_while(|t| t.span.end() <= date.start()).collect();
+    let kind = |t: &Token<'_>| kinds.iter().any(|w| t.is(w));
+    matches!(before.as_slice(), [.., of, date, mark] if kind(of) && date.is("date") && mark.text == ":")
 }
 
 /// The date of `sentence` that the agreement itself calls its day of effect: "May 1, 2011 (the “Effective Date”)", or
@@ -113,11 +137,7 @@ pub(super) fn called_effective(sentence: &str) -> Option<Span> {
     }
     let tokens = tokens(sentence);
     let after = |date: Span| tokens.iter().skip_while(move |t| t.span.start() < date.end());
-    let labelled = |date: Span| {
-        let before = tokens.iter().filter(|t| t.span.end() <= date.start()).collect::<Vec<_>>();
-        matches!(before.as_slice(), [.., effective, date, mark] if effective.is("effective") && date.is("date") && mark.text == ":")
-    };
-    let called = |date: &Span| is_called_effective(after(*date)) || labelled(*date);
+    let called = |date: &Span| is_called_effective(after(*date)) || is_label(&tokens, *date, &["effective"]);
     find_dates(sentence).into_iter().map(|date| date.span).find(called)
 }
 
@@ -139,9 +159,38 @@ pub(super) fn governs(sentence: &str) -> Option<Span> {
     let is_law = |t: &Token<'_>| LAWS.iter().any(|w| t.is(w));
     let of = tokens.windows(2).any(|w| matches!(w, [a, b] if is_law(a) && b.is("of")));
     let adjective = || (0..tokens.len()).any(|i| tokens.get(i).is_some_and(is_law) && by_adjective(&tokens, i));
-    let governs = tokens.iter().any(|t| GOVERNS.iter().any(|w| t.is(w)));
+    // Not "exports are subject to the laws of Ohio".
+    let subject = tokens.windows(3).any(|w| {
+        let what = |t: &Token<'_>| t.is("agreement") || t.is("contract");
+        matches!(w, [of, is, subject] if what(of) && (is.is("is") || is.is("are")) && subject.is("subject"))
+    });
+    let governs = subject || tokens.iter().any(|t| GOVERNS.iter().any(|w| t.is(w)));
+    let heads = || law_at_head(&tokens) || is_law_label(&tokens);
     let applies = || of && tokens.windows(2).any(|w| matches!(w, [a, b] if a.is("applies") && b.text == "."));
-    ((of || adjective()) && governs || applies()).then(|| Span::new(0, sentence.len()))
+    ((of || adjective()) && governs || applies() || heads()).then(|| Span::new(0, sentence.len()))
+}
+
+/// "Ohio law applies", "New York law shall govern this Agreement".
+fn law_at_head(tokens: &[Token<'_>]) -> bool {
+    let Some(law) = tokens.iter().position(|t| t.is("law")).filter(|at| (1..=3).contains(at)) else { return false };
+    let named = |t: &Token<'_>| t.text.starts_with(char::is_uppercase) && !NO_COUNTRY.iter().any(|w| t.is(w));
+    let mut after = tokens.iter().skip(law + 1).filter(|t| !t.is("shall") && !t.is("will"));
+    tokens.iter().take(law).all(named) && after.next().is_some_and(|t| RULES.iter().any(|w| t.is(w)))
+}
+
+/// "Governing Law: Ohio".
+fn is_law_label(tokens: &[Token<'_>]) -> bool {
+    let label = |w: &[Token<'_>]| match w {
+        [of, law, mark, name] => {
+            (of.is("governing") || of.is("applicable")) && law.is("law") && mark.text == ":" && named_place(name)
+        }
+        _ => false,
+    };
+    tokens.windows(4).any(label) && tokens.len() <= LABEL
+}
+
+fn named_place(token: &Token<'_>) -> bool {
+    token.kind == Kind::Word && token.text.starts_with(char::is_uppercase) && !token.is("this") && !token.is("the")
 }
 
 /// Whether words in capitals that follow "by", "under" or "with" stand before the law at `law`: "under English law".
@@ -167,11 +216,14 @@ pub(super) fn lasts(sentence: &str) -> Option<Span> {
         let run = before.iter().rev().take_while(|t| LASTING.iter().any(|w| t.is(w)) || dated(t));
         let is = |words: &[&str]| run.clone().any(|t| words.iter().any(|w| t.is(w)));
         // "the term of this Agreement is", "this Agreement shall remain in effect for".
-        is(&["term"]) && is(&["is", "be", "for", ":"]) || (is(&["agreement", "contract"]) && is(&["effect", "force"]))
+        is_term(&tokens, length)
+            || is(&TERMS) && is(&["is", "be", "for", ":"])
+            || (is(&["agreement", "contract"]) && is(&["effect", "force", "valid"]))
     };
     let whole = Span::new(0, sentence.len());
     let lasts = find_durations(sentence).into_iter().any(|found| long(found.span));
-    (lasts || until_anniversary(&tokens) || is_item_anniversary(&tokens)).then_some(whole)
+    (lasts || runs_from(sentence, &tokens) || until_anniversary(&tokens) || is_item_anniversary(&tokens))
+        .then_some(whole)
 }
 
 /// "this Agreement shall remain in effect until the fifth anniversary".
@@ -183,6 +235,23 @@ fn until_anniversary(tokens: &[Token<'_>]) -> bool {
     // "commencing on the date of this agreement and ending on": a period of something else.
     let other = before.get(..until).and_then(<[_]>::last).is_some_and(|t| t.is("and"));
     !other && at - until <= UNTIL_REACH && run.any(|t| WHAT.iter().any(|w| t.is(w)))
+}
+
+/// Whether the length at `length` is one of a term and not of its renewal: "agree to a 24 month term".
+fn is_term(tokens: &[Token<'_>], length: Span) -> bool {
+    let term = tokens.iter().find(|t| t.span.start() >= length.end()).is_some_and(|t| t.is("term"));
+    let renewed = |t: &Token<'_>| RENEWED.iter().any(|w| t.is(w));
+    term && !tokens.iter().take_while(|t| t.span.end() <= length.start()).any(renewed)
+}
+
+/// "Two (2) years from the Effective Date", below a heading that says of what.
+fn runs_from(sentence: &str, tokens: &[Token<'_>]) -> bool {
+    let Some(length) = find_durations(sentence).into_iter().next().filter(|found| found.span.start() == 0) else {
+        return false;
+    };
+    let after: Vec<&Token<'_>> = tokens.iter().skip_while(|t| t.span.start() < length.span.end()).take(4).collect();
+    let day = |t: &Token<'_>| ["effective", "commencement"].iter().any(|w| t.is(w));
+    matches!(after.as_slice(), [from, the, of, date] if (from.is("from") || from.is("after")) && the.is("the") && day(of) && date.is("date"))
 }
 
 /// "(a) the fifth (5th) anniversary of this Agreement": of several days on which a term may end, listed below the sentence.
@@ -213,7 +282,8 @@ pub(super) fn ends(sentence: &str) -> Option<Span> {
         let ends = to || word.is_some_and(|t| UNTIL.iter().any(|w| t.is(w)));
         ends && before.iter().take(at).any(|t| RUNS.iter().any(|w| t.is(w)))
     };
-    dates.iter().any(|d| ends(&d.span)).then(|| Span::new(0, sentence.len()))
+    let ends = dates.iter().any(|d| ends(&d.span) || is_label(&tokens, d.span, &ENDS));
+    ends.then(|| Span::new(0, sentence.len()))
 }
 
 /// "effective as of DATE", "made effective DATE".
@@ -240,7 +310,13 @@ fn is_defined(before: &[&Token<'_>]) -> bool {
 /// "the term shall commence on DATE".
 fn begins(before: &[&Token<'_>]) -> bool {
     let Some(at) = before.iter().rposition(|t| !BETWEEN.iter().any(|w| t.is(w))) else { return false };
-    let begins = before.get(at).is_some_and(|t| BEGIN.iter().any(|w| t.is(w)));
+    // "shall come into force on", not "that went into effect on".
+    let comes = |word: &Token<'_>| {
+        let led = at.checked_sub(2).and_then(|from| before.get(from..at));
+        let comes = |t: &Token<'_>| ["come", "comes", "enter", "enters"].iter().any(|w| t.is(w));
+        (word.is("force") || word.is("effect")) && matches!(led, Some([first, into]) if comes(first) && into.is("into"))
+    };
+    let begins = before.get(at).is_some_and(|t| BEGIN.iter().any(|w| t.is(w)) || comes(t));
     let of = before.get(at.saturating_sub(12)..at).unwrap_or_default();
     begins && of.iter().any(|t| WHAT.iter().any(|w| t.is(w)))
 }

@@ -122,10 +122,16 @@ fn role(before: &[&Token<'_>]) -> Role {
     let mut near = before.iter().rev().zip(next).take(REACH);
     let nearest = near.find_map(|(t, earlier)| match t {
         t if ends(t) || (t.is("effective") && earlier.is_some_and(ends)) => Some(Role::Last),
-        t if BEGINNING.iter().any(|w| t.is(w)) => Some(Role::First),
+        t if BEGINNING.iter().any(|w| t.is(w)) || takes_effect(t, earlier) => Some(Role::First),
         _ => None,
     });
     nearest.unwrap_or(Role::Either)
+}
+
+/// Whether `word` after `earlier` ends "come into force" or "takes effect".
+fn takes_effect(word: &Token<'_>, earlier: Option<&&Token<'_>>) -> bool {
+    let led = earlier.is_some_and(|t| t.is("into") || t.is("take") || t.is("takes"));
+    led && (word.is("force") || word.is("effect"))
 }
 
 /// Gives each line of a field that asks for an end, and whose passages name no such day, the day that can be counted; a
@@ -241,7 +247,7 @@ fn length(quote: &str) -> Option<(Span, u32, String)> {
         _ => None,
     });
     let counted = anniversary(quote).or_else(|| numbered_year(quote)).map(|(at, years)| (at, years, "year".to_owned()));
-    let day = day_after(quote).map(|(at, days)| (at, days, "day".to_owned()));
+    let day = day_after(quote).or_else(|| month_after(quote));
     said.into_iter().chain(counted).chain(day).min_by_key(|(at, _, _)| at.start())
 }
 
@@ -251,15 +257,30 @@ fn is_of_notice(quote: &str, length: Span) -> bool {
     after.iter().take(OF_NOTICE).any(|t| t.is("notice"))
 }
 
-/// "the 30th day after": where, and which.
-fn day_after(quote: &str) -> Option<(Span, u32)> {
+/// "the 30th day after": where, and how long after.
+fn day_after(quote: &str) -> Option<(Span, u32, String)> {
     let tokens = tokens(quote);
     tokens.windows(4).find_map(|w| match w {
         [n, th, day, after] if th.is("th") && day.is("day") && (after.is("after") || after.is("following")) => {
-            Some((n.span.union(after.span), n.text.parse().ok()?))
+            Some((n.span.union(after.span), n.text.parse().ok()?, "day".to_owned()))
         }
         _ => None,
     })
+}
+
+/// "the twenty-fourth month after", "the sixth month following": where, and how long after.
+fn month_after(quote: &str) -> Option<(Span, u32, String)> {
+    let tokens = tokens(quote);
+    let at = tokens.windows(2).position(
+        |w| matches!(w, [month, after] if month.is("month") && (after.is("after") || after.is("following"))),
+    )?;
+    let nth = tokens.get(at.checked_sub(1)?)?;
+    let tens = at.checked_sub(3).and_then(|tens| tokens.get(tens)).map_or(0, |t| match t {
+        t if t.is("twenty") => 20,
+        t if t.is("thirty") => 30,
+        _ => 0,
+    });
+    Some((nth.span.union(tokens.get(at + 1)?.span), ordinal(nth.text)? + tens, "month".to_owned()))
 }
 
 /// "the third (3rd) anniversary": where, and which.

@@ -11,8 +11,9 @@ use crate::values::{Found, Value, find_dates, find_durations};
 use chrono::NaiveDate;
 
 /// Words for the day a contract was made.
-const MADE: [&str; 30] = [
+const MADE: [&str; 31] = [
     "date of this document",
+    "from its date",
     "date and year first above written",
     "date on which the parties sign",
     "date of the agreement",
@@ -44,12 +45,16 @@ const MADE: [&str; 30] = [
     "anniversary of this agreement",
 ];
 /// Words for the day the last party signed.
-const SIGNED: [&str; 22] = [
+const SIGNED: [&str; 26] = [
     "last date signed below",
     "last signature",
     "date of signature",
     "date of its signature",
     "date of signed acceptance",
+    "from its signature",
+    "from the signature",
+    "date of signing",
+    "date we sign",
     "upon the signatures",
     "upon signature",
     "last written below",
@@ -357,10 +362,20 @@ fn opening_day(grounds: &Grounds<'_>) -> Option<Start> {
     with_roles(head).into_iter().find_map(|(found, role)| {
         let Value::Date { iso } = &found.value else { return None };
         let before = head.get(head.floor_char_boundary(found.span.start().saturating_sub(60))..found.span.start())?;
-        let made = ["made", "executed", "signed", "dated"].iter().any(|word| says(before, word));
+        let made = ["made", "executed", "signed", "dated"].iter().any(|word| says(before, word))
+            || entered(grounds, found.span);
         (role == Role::First || made).then_some(())?;
         at(grounds, found.span, iso, "the date in its first lines".to_owned())
     })
+}
+
+/// Whether the sentence in which the date at `date` stands says before it that the contract is entered into: "is entered into
+/// by Elm Inc. and Oak Inc. on May 1, 2011".
+fn entered(grounds: &Grounds<'_>, date: Span) -> bool {
+    let Some(sentence) = sentences::at(&grounds.sentences, date.start()) else { return false };
+    let before = grounds.document.text.get(sentence.start()..date.start()).unwrap_or_default();
+    let on = ["on", "as of", "dated"].iter().any(|word| before.trim_end().ends_with(word));
+    on && says(before, "entered into")
 }
 
 /// The day of the last signature: the latest of those beside "Date", else the day that the witnessing clause names, else the

@@ -67,7 +67,10 @@ fn next_is_glued(tokens: &[Token<'_>]) -> bool {
 
 /// Whether the words before the token at `i` speak of the end of what it names: "the end of", "the last day of", "in".
 fn said_to_end(tokens: &[Token<'_>], i: usize) -> bool {
-    let before = |n: usize| i.checked_sub(n).and_then(|at| tokens.get(at));
+    // "the end of calendar year 2013".
+    let year = |at: usize| ["year", "calendar", "the"].iter().any(|w| tokens.get(at).is_some_and(|t| t.is(w)));
+    let skipped = (0..i).rev().take_while(|at| year(*at)).count();
+    let before = |n: usize| i.checked_sub(n + skipped).and_then(|at| tokens.get(at));
     let is = |n: usize, word: &str| before(n).is_some_and(|t| t.is(word));
     let of = is(1, "of") || is(1, "in");
     of && (is(2, "end") || (is(2, "day") && is(3, "last")))

@@ -7,7 +7,7 @@ use crate::text::Span;
 
 /// Words that may stand between the number and the unit.
 const BETWEEN: &[&str] =
-    &["calendar", "consecutive", "successive", "additional", "full", "further", "more", "-", "day's"];
+    &["calendar", "consecutive", "successive", "additional", "full", "further", "more", "contract", "-", "day's"];
 
 /// All lengths of time in `text`, in order, not overlapping. Where words and digits disagree, the digits are taken and
 /// a note says so.
