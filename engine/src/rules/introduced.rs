@@ -279,6 +279,8 @@ pub(super) fn roles(text: &str, region: Span) -> Vec<Span> {
         // Without brackets it ends with what is in quotes, with its line, or after a few words.
         let quoted = line.match_indices(['"', '“', '”']).nth(1).map(|(i, mark)| i + mark.len());
         let end = line.find(['\n', ';', '(']).unwrap_or(line.len()).min(line.floor_char_boundary(60));
+        let comma = line.find("called").and_then(|from| Some(from + line.get(from..)?.find(',')?));
+        let end = comma.filter(|_| quoted.is_none()).map_or(end, |comma| comma.min(end));
         let end = quoted.unwrap_or(end).min(end);
         let called = |l: &str| {
             let next = l.get(word.len()..).unwrap_or_default().trim_start();
@@ -331,7 +333,8 @@ fn starts_in_capital(text: &str) -> bool {
 fn calls_a_party(inner: &str) -> bool {
     let quoted = inner.split(QUOTES).nth(1).filter(|_| inner.contains(QUOTES));
     let quoted = quoted.filter(|q| q.contains(char::is_alphabetic));
-    let bare = inner.strip_prefix("the ").unwrap_or(inner).trim_matches(|c: char| !c.is_alphanumeric());
+    let bare = HEREAFTER.iter().find_map(|word| inner.strip_prefix(word)).unwrap_or(inner).trim_start();
+    let bare = bare.strip_prefix("the ").unwrap_or(bare).trim_matches(|c: char| !c.is_alphanumeric());
     let called = quoted.unwrap_or(bare).trim();
     let lower = called.to_lowercase();
     let words: Vec<&str> = lower.split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty()).collect();
@@ -541,6 +544,20 @@ mod tests {
         assert_eq!(
             found("entered into as of May 1, 2011 by Elm Group (\"Elm\") and Oak Resort, hereafter \"Oak\"."),
             ["Elm Group", "Oak Resort"]
+        );
+        assert_eq!(
+            found(
+                "between ELM SYSTEMS hereinafter called the CONTRACTOR, and OAK CENTER hereinafter called the CUSTOMER."
+            ),
+            ["ELM SYSTEMS", "OAK CENTER"]
+        );
+        assert_eq!(
+            found("between Elm Vacations Ltd. (hereafter EV) and Oak Cruises Inc. (hereafter OC)."),
+            ["Elm Vacations Ltd.", "Oak Cruises Inc."]
+        );
+        assert_eq!(
+            found("The parties hereto, ELM INSTITUTE (\"Elm\") and OAK, INC. (\"Oak\"), agree as follows:"),
+            ["ELM INSTITUTE", "OAK, INC."]
         );
         assert_eq!(
             found("between Elm Technology, Inc. (\"Elm\"), and\n\nOak Corporation 780 High Street\n\nElm sells."),

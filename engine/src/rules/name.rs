@@ -144,7 +144,7 @@ fn beginning(text: &str) -> usize {
     {
         start += number.len() + ") ".len() + (name.len() - name.trim_start().len());
     }
-    for lead in ["WHEREAS ", "WHEREAS, ", "and ", "the ", "undersigned, ", "undersigned "] {
+    for lead in ["The parties hereto, ", "WHEREAS ", "WHEREAS, ", "and ", "the ", "undersigned, ", "undersigned "] {
         if text.get(start..).is_some_and(|t| t.starts_with(lead)) {
             start += lead.len();
         }
