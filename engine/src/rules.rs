@@ -15,6 +15,7 @@ mod name;
 #[cfg(test)]
 mod parity;
 mod pieces;
+mod roles;
 pub mod salience;
 pub(crate) mod segments;
 mod signed;

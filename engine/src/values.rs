@@ -14,7 +14,7 @@ pub use dates::find_dates;
 pub use deadlines::find_deadline;
 pub use durations::find_durations;
 pub use money::{find_money, find_numbers, find_percents};
-pub(crate) use parties::{FORMS, is_form};
+pub(crate) use parties::{FORMS, goes_on, is_form};
 pub use parties::{find_parties, party_name};
 use serde::{Deserialize, Serialize};
 

@@ -231,3 +231,18 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_name_is_not_cut_by_what_stands_inside_it() {
+    let names = |text: &str| values::find_parties(text).iter().map(|f| f.value.to_string()).collect::<Vec<_>>();
+    for name in [
+        "Elm Bank and Trust Company",
+        "St. Elm Hospital Inc.",
+        "Mrs. Ode's Original Cookies, Inc.",
+        "Elm Gas and Electric Company",
+    ] {
+        assert_eq!(names(name), [name]);
+    }
+    assert_eq!(names("You and Elm Works Ltd"), ["Elm Works Ltd"]);
+    assert_eq!(names("Elm Inc. and Oak Works Ltd"), ["Elm Inc.", "Oak Works Ltd"]);
+}

@@ -2,8 +2,9 @@
 //! before it ("Orion Inc. ("Supplier"), licenses Elm Inc. ("Licensee") to"), and a party that a form leaves open ("the person
 //! named below (the "Agent")").
 
-use super::introduced::{JOINED, OPENING, QUOTES, called_in, quoted, region, roles, word_ends};
+use super::introduced::{JOINED, OPENING, called_in, region, word_ends};
 use super::name::{CALLED, END, ROLES, begins_with_brand, ends_with_form, name_in};
+use super::roles::{QUOTES, quoted, roles};
 use crate::text::Span;
 use crate::values::is_form;
 
@@ -47,14 +48,26 @@ const DOERS: [&str; 6] = ["affiliate", "registrant", "applicant", "assistant", "
 
 /// What the introduction after `from`, which names one party, calls another that it leaves open.
 pub(super) fn open_in(text: &str, from: usize) -> Option<Span> {
-    let (mut names, mut open) = (0, None);
+    let (mut names, mut open, mut last) = (0, None, from);
     for called in called_in(text, region(text, from)) {
+        last = called.role.end();
         names += usize::from(called.name.is_some());
         // "Elm Inc., a company, and the person named below (the "Agent")": what the first is called does not follow it.
         let described = Span::new(called.name.map_or(called.before.start(), |name| name.end()), called.before.end());
         open = open.or_else(|| open_party(text, described, called.role));
     }
-    open.filter(|_| names == 1)
+    open.or_else(|| bare_role(text, last)).filter(|_| names == 1)
+}
+
+/// The party that follows the last name at `from` by what it is alone: "and the Franchisee.".
+fn bare_role(text: &str, from: usize) -> Option<Span> {
+    let rest = text.get(from..)?;
+    let and = rest.trim_start_matches([',', ' ', '\n']).strip_prefix("and ")?;
+    let bare = and.strip_prefix("the ").unwrap_or(and);
+    let role = bare.get(..bare.find(|c: char| !c.is_alphabetic()).unwrap_or(bare.len()))?;
+    let known = role.starts_with(char::is_uppercase) && ROLES.contains(&role.to_lowercase().as_str());
+    let start = from + (rest.len() - bare.len());
+    known.then(|| Span::new(start, start + role.len()))
 }
 
 /// What the first lines, which name one party, call another that they leave open: "Elm Inc. (the "Company") engages the agent
@@ -226,6 +239,7 @@ mod tests {
             ("Elm Inc. (\"Elm\"), and ______ (the \"Agent\").", Some("Agent")),
             ("Elm Inc. (\"Elm\") and , whose address is (\"Franchisee\").", Some("Franchisee")),
             ("Elm Inc. (\"Elm\") and the party signing below (\"Recipient\").", Some("Recipient")),
+            ("Elm Fitness, LLC (\"Elm\") and the Franchisee.", Some("Franchisee")),
             ("you (the \"Affiliate\") and Elm Inc. (\"Elm\").", Some("Affiliate")),
             ("Elm Inc., an Elmar company, and the person named below (\"Tenant\").", Some("Tenant")),
             (

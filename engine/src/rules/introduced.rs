@@ -4,10 +4,11 @@
 
 use super::called::{defined, open_beside, open_in};
 use super::labelled::by_label;
-use super::name::{END, HEAD, NO_PARTY, acting_for, begins_with_brand, ends_with_form, is_person, name_in};
+use super::name::{END, HEAD, acting_for, begins_with_brand, ends_with_form, is_person, name_in};
+use super::roles::roles;
 use crate::ground::stands_on_words;
 use crate::text::{DocText, Span};
-use crate::values::{find_dates, is_form};
+use crate::values::find_dates;
 
 /// How far into a document an introduction may begin, and its greatest length, in bytes.
 const WITHIN: usize = 12_000;
@@ -16,12 +17,8 @@ const LONGEST: usize = 2_400;
 pub(super) const OPENING: usize = 3_000;
 /// How much may stand between two names that only an "and" joins, in bytes.
 pub(super) const JOINED: usize = 300;
-/// Marks around what a party is called.
-pub(super) const QUOTES: [char; 7] = ['"', '“', '”', '‘', '’', '«', '»'];
 /// How much of a date may stand between "entered into" and "by", in bytes.
 const DATED: usize = 60;
-/// Words before what a party is called from then on.
-const HEREAFTER: [&str; 2] = ["hereinafter", "hereafter"];
 /// Words that lead into an introduction.
 const LEADS: [&str; 6] = ["between", "among", "amongst", "b e t w e e n", "into by", "made by"];
 /// Where an introduction ends at the latest, in lower case.
@@ -76,7 +73,9 @@ fn introduced_in(text: &str) -> Vec<Span> {
     let leads = leads(head);
     let two = |names: &Vec<Span>| names.len() >= 2;
     let led = |from: &usize| {
-        Some(names_in(text, region(text, *from))).filter(two).or_else(|| Some(joined(text, *from)).filter(two))
+        let names = names_in(text, region(text, *from));
+        let parted = parted(text, &names).filter(|_| *from < OPENING);
+        Some(names).filter(two).or_else(|| Some(joined(text, *from)).filter(two)).or(parted)
     };
     let introduced = leads.iter().find_map(led);
     let labelled = || Some(by_label(head)).filter(two);
@@ -88,7 +87,9 @@ fn introduced_in(text: &str) -> Vec<Span> {
         let mut found = defined(head);
         if found.len() < 2 {
             // "Sponsor:" alone has its label, the other signs.
-            let apart = by_label(head).into_iter().filter(|name| found.iter().all(|f| !f.overlaps(*name)));
+            let text_of = |name: &Span| text.get(name.range()).unwrap_or_default().to_lowercase();
+            let other = |name: &Span| found.iter().all(|f| text_of(f) != text_of(name)) && text_of(name).contains(' ');
+            let apart = by_label(head).into_iter().filter(other);
             found.extend(apart.collect::<Vec<_>>());
         }
         found
@@ -144,6 +145,16 @@ fn joined(text: &str, from: usize) -> Vec<Span> {
         close.then(|| vec![first.shifted(from), second.shifted(from)])
     };
     pair(whole).or_else(|| pair(short())).unwrap_or_default()
+}
+
+/// The two names that the only one of `names` is made of: "Elm Records and Ben Ode (the "Artist")".
+fn parted(text: &str, names: &[Span]) -> Option<Vec<Span>> {
+    let [name] = names else { return None };
+    let (first, second) = text.get(name.range())?.split_once(" and ")?;
+    let long = |name: &str| name.split_whitespace().count() >= 2;
+    let start = name.end() - second.len();
+    let two = || vec![Span::new(name.start(), name.start() + first.len()), Span::new(start, name.end())];
+    (long(first) && long(second) && !second.contains(" and ")).then(two)
 }
 
 /// Whether the first of `names` or the second has a legal form, and each has one or is no more than a few words in capitals.
@@ -254,102 +265,6 @@ pub(super) fn region(text: &str, from: usize) -> Span {
     Span::new(from, from + stop)
 }
 
-/// What parties are called in `region`, with its brackets: `(the "Company")`, `(hereinafter referred to as "X")`,
-/// `(ACME)`, and without brackets `hereinafter referred to as X`.
-pub(super) fn roles(text: &str, region: Span) -> Vec<Span> {
-    let piece = text.get(region.range()).unwrap_or_default();
-    let mut found = Vec::new();
-    for (open, _) in piece.match_indices('(') {
-        let Some(close) = piece.get(open..).and_then(|t| t.find(')')).map(|i| open + i) else { break };
-        // "Orion Metals (Oslo) Ltd": inside a name.
-        let next = piece.get(close + 1..).unwrap_or_default().split_whitespace().next().unwrap_or_default();
-        // "Elm Care (EC) A Texas Corporation": a description in capitals.
-        let goes_on = piece.get(close + 1..).is_some_and(|t| t.strip_prefix(' ').is_some_and(starts_in_capital));
-        let goes_on = goes_on && !["A", "An"].contains(&next);
-        let bare = !piece.get(open..close).unwrap_or_default().contains(QUOTES);
-        let inside_name = is_form(next.trim_matches(['(', ')', ',', '.', ';'])) || (goes_on && bare);
-        if !inside_name && calls_a_party(piece.get(open + 1..close).unwrap_or_default()) {
-            found.push(Span::new(open, close + 1));
-        }
-    }
-    let lower = piece.to_ascii_lowercase();
-    for (at, word) in HEREAFTER.iter().flat_map(|word| lower.match_indices(word)) {
-        let inside = found.iter().any(|s| s.start() <= at && at < s.end());
-        let line = piece.get(at..).unwrap_or_default();
-        // Without brackets it ends with what is in quotes, with its line, or after a few words.
-        let quoted = line.match_indices(['"', '“', '”']).nth(1).map(|(i, mark)| i + mark.len());
-        let end = line.find(['\n', ';', '(']).unwrap_or(line.len()).min(line.floor_char_boundary(60));
-        let comma = line.find("called").and_then(|from| Some(from + line.get(from..)?.find(',')?));
-        let end = comma.filter(|_| quoted.is_none()).map_or(end, |comma| comma.min(end));
-        let end = quoted.unwrap_or(end).min(end);
-        let called = |l: &str| {
-            let next = l.get(word.len()..).unwrap_or_default().trim_start();
-            l.contains("called") || l.contains("referred to") || next.starts_with(['"', '“'])
-        };
-        if !inside && line.get(..end).is_some_and(called) {
-            found.push(Span::new(at, at + end));
-        }
-    }
-    if found.is_empty() {
-        found = quoted_roles(piece);
-    }
-    found.sort_unstable();
-    found.into_iter().map(|s| s.shifted(region.start())).collect()
-}
-
-/// What parties are called in quotes alone, as covers have it: `"Licensor" / "Elm"`.
-fn quoted_roles(piece: &str) -> Vec<Span> {
-    let mut found: Vec<Span> = Vec::new();
-    for (span, term) in quoted(piece, &['"', '“', '”']) {
-        if !calls_a_party(piece.get(term.range()).unwrap_or_default()) {
-            continue;
-        }
-        // A second name of the same party.
-        let next_to =
-            |last: &Span| piece.get(last.end()..span.start()).is_some_and(|t| t.trim() == "/" || t.trim() == "or");
-        match found.last_mut().filter(|last| next_to(last)) {
-            Some(last) => *last = last.union(span),
-            None => found.push(span),
-        }
-    }
-    found
-}
-
-/// What stands between each two of `marks` in `piece`: its place with the marks, and without.
-pub(super) fn quoted(piece: &str, marks: &[char]) -> Vec<(Span, Span)> {
-    let found: Vec<(usize, &str)> = piece.match_indices(marks).collect();
-    let pairs = found.chunks_exact(2).filter_map(|pair| match pair {
-        [(from, open), (to, close)] => Some((Span::new(*from, to + close.len()), Span::new(from + open.len(), *to))),
-        _ => None,
-    });
-    pairs.collect()
-}
-
-fn starts_in_capital(text: &str) -> bool {
-    text.starts_with(char::is_uppercase)
-}
-
-/// Whether what stands in brackets is what a party is called: the first thing in quotes, or all of it.
-fn calls_a_party(inner: &str) -> bool {
-    let quoted = inner.split(QUOTES).nth(1).filter(|_| inner.contains(QUOTES));
-    let quoted = quoted.filter(|q| q.contains(char::is_alphabetic));
-    let bare = HEREAFTER.iter().find_map(|word| inner.strip_prefix(word)).unwrap_or(inner).trim_start();
-    let bare = bare.strip_prefix("the ").unwrap_or(bare).trim_matches(|c: char| !c.is_alphanumeric());
-    let called = quoted.unwrap_or(bare).trim();
-    let lower = called.to_lowercase();
-    let words: Vec<&str> = lower.split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty()).collect();
-    // "Party A" is one, "the Parties" and "each Party" are none.
-    let by_letter = matches!(words.as_slice(), ["party", letter] if letter.len() == 1);
-    // "Disclosing Party", "Released Party".
-    let by_part = matches!(words.as_slice(), [part, "party"] if part.ends_with("ing") || part.ends_with("ed"));
-    let none = !by_letter && !by_part && words.iter().any(|w| NO_PARTY.contains(w));
-    if inner.len() > 160 || words.is_empty() || none {
-        return false;
-    }
-    let short = called.starts_with(char::is_uppercase) && words.len() <= 4;
-    quoted.is_some() || (short && !called.contains(|c: char| c.is_ascii_digit()))
-}
-
 /// Where the next party begins in what follows one: after an "and" or a semicolon that a capital follows and no word
 /// that goes on with the description ("organized and existing under", "France and Spain").
 fn next_party(between: &str) -> Option<usize> {
@@ -363,7 +278,7 @@ fn next_party(between: &str) -> Option<usize> {
     let begins = |&&at: &&usize| {
         let next = between.get(at..).unwrap_or_default();
         let next = next.trim_start_matches(|c: char| c.is_whitespace() || c == ':');
-        let next = next.strip_prefix("the ").unwrap_or(next);
+        let next = ["the ", "each of "].iter().find_map(|lead| next.strip_prefix(lead)).unwrap_or(next);
         // After "(2)".
         let next =
             if next.starts_with('(') { next.split_once(')').map_or(next, |(_, n)| n.trim_start()) } else { next };
@@ -558,6 +473,10 @@ mod tests {
         assert_eq!(
             found("The parties hereto, ELM INSTITUTE (\"Elm\") and OAK, INC. (\"Oak\"), agree as follows:"),
             ["ELM INSTITUTE", "OAK, INC."]
+        );
+        assert_eq!(
+            found("agreement between Elm Records and Ben Ode p/k/a \"Odey\" (herein called \"Artist\")."),
+            ["Elm Records", "Ben Ode"]
         );
         assert_eq!(
             found("between Elm Technology, Inc. (\"Elm\"), and\n\nOak Corporation 780 High Street\n\nElm sells."),

@@ -1,8 +1,9 @@
 //! The parties after labels, as forms and cover sheets have them: "Party A: Orion Works", "BETWEEN the Owner: (Name and
 //! address) Orion Works".
 
-use super::introduced::{QUOTES, lines, name_at};
+use super::introduced::{lines, name_at};
 use super::name::{CALLED, ROLES, ends_with_form, name_in};
+use super::roles::QUOTES;
 use crate::text::Span;
 
 /// What a form asks for after a role, where it has no colon.
@@ -44,7 +45,10 @@ fn labels(head: &str, line: Span) -> Vec<(Span, String)> {
         let (label, _) = text.split_once(':')?;
         Some((label.len() + 1, labelled_role(label)?))
     };
-    let Some((end, role)) = first(text).or_else(|| without_colon(text)) else { return Vec::new() };
+    // "LICENSOR", and the name below it.
+    let alone = || ROLES.contains(&text.to_lowercase().as_str()).then(|| (text.len(), text.to_lowercase()));
+    let label = first(text).or_else(|| without_colon(text)).or_else(alone);
+    let Some((end, role)) = label else { return Vec::new() };
     let mut found = vec![(Span::new(line.start(), line.start() + end), role)];
     let next = text.match_indices(' ').map(|(at, _)| at + 1).filter(|at| *at > end).find_map(|at| {
         let (own, role) = without_colon(text.get(at..)?)?;
@@ -75,7 +79,7 @@ fn without_colon(text: &str) -> Option<(usize, String)> {
 fn labelled_role(label: &str) -> Option<String> {
     let (role, bracket) = label.split_once('(').unwrap_or((label, ""));
     let mut role = role.trim().to_lowercase();
-    for lead in ["between ", "and ", "the "] {
+    for lead in ["between ", "and ", "the ", "name of "] {
         role = role.strip_prefix(lead).unwrap_or(&role).trim_start().to_owned();
     }
     // "Customer Name", "Reseller full legal name".
@@ -153,6 +157,11 @@ mod tests {
             found("SPONSOR:  Name: Elm's Fresh Grill Phone: 760/602   Address: 1 Elm Place\n\nCustomer Name: Oak Park"),
             ["Elm's Fresh Grill", "Oak Park"]
         );
+        assert_eq!(
+            found("Name of Licensor: Elm Foods Company\n\nName of Licensee: Oak Snacks"),
+            ["Elm Foods Company", "Oak Snacks"]
+        );
+        assert_eq!(found("CLIENT\nOak Bakery\n\nDEVELOPER\nElm Web, LLC\n\nThe"), ["Oak Bakery", "Elm Web, LLC"]);
         assert_eq!(found("Reseller Full Legal Name Elm.org, a nonprofit corporation"), ["Elm.org"]);
         assert_eq!(
             found("Lender (Party A): Elmar Bank\n\nBorrower (Party B): Oak Plastics Co., Ltd.\n\nArticle 1"),

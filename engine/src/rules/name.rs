@@ -1,10 +1,12 @@
 //! Names of parties: where one ends, what is none. A name needs no legal form here; where it stands tells that it is one.
 
 use crate::text::Span;
-use crate::values::{FORMS, is_form, party_name};
+use crate::values::{FORMS, find_dates, goes_on, is_form, party_name};
 
 /// Longest name, in words; longer ones are descriptions.
 const MOST_WORDS: usize = 12;
+/// How far a date may go that stands before a name, in bytes.
+const DATED: usize = 40;
 /// The word that does where a list follows.
 pub(super) const HEAD: &str = "parties";
 /// What stands before the names of parties that are listed by what they are: "Licensor: Orion Works".
@@ -144,7 +146,10 @@ fn beginning(text: &str) -> usize {
     {
         start += number.len() + ") ".len() + (name.len() - name.trim_start().len());
     }
-    for lead in ["The parties hereto, ", "WHEREAS ", "WHEREAS, ", "and ", "the ", "undersigned, ", "undersigned "] {
+    start += dated(text.get(start..).unwrap_or_default());
+    for lead in
+        ["The parties hereto, ", "each of ", "WHEREAS ", "WHEREAS, ", "and ", "the ", "undersigned, ", "undersigned "]
+    {
         if text.get(start..).is_some_and(|t| t.starts_with(lead)) {
             start += lead.len();
         }
@@ -165,6 +170,16 @@ fn beginning(text: &str) -> usize {
         start += "Party ".len() + label.len() + 1 + (name.len() - name.trim_start().len());
     }
     start
+}
+
+/// How long the date is that `text` begins with: "Effective May 1, 2008, Elm Works".
+fn dated(text: &str) -> usize {
+    if !["Effective", "As of", "On ", "Dated"].iter().any(|word| text.starts_with(word)) {
+        return 0;
+    }
+    let near = text.get(..text.floor_char_boundary(DATED)).unwrap_or_default();
+    let end = find_dates(near).first().map_or(0, |date| date.span.end());
+    text.get(end..).filter(|rest| end > 0 && rest.starts_with(", ")).map_or(0, |_| end + ", ".len())
 }
 
 /// How much stands before the company in `text` that begins with who acts for it: "Ann Lee, director of Elm Works".
@@ -270,7 +285,9 @@ fn ends_after_form(before: &str, next: &str, next_is_form: bool) -> bool {
     let closed = ends_closed(before);
     // "ELM A/S of 5 High Street", but "Bank of Ellmar" and "Elm Trust and Savings Bank".
     let place = next == "of" && closed && ends_short(before);
-    let described = closed && DESCRIBES.contains(&next);
+    // "Elm Inc. regarding the supply".
+    let goes_on = next.starts_with(|c: char| c.is_ascii_lowercase()) && !SMALL.contains(&next) && !next_is_form;
+    let described = closed && (DESCRIBES.contains(&next) || goes_on);
     // "ELM CORP.\nMay 5, 2011".
     let line = before.ends_with('\n') && closed && !next_is_form && !next.eq_ignore_ascii_case("of");
     // "Elm Works Corporation 780 High Street".
@@ -287,12 +304,8 @@ fn ends_before(before: &str, next: &str) -> bool {
 /// Whether the last word of `name` is a legal form that nothing of the name follows: not a bank or a trust.
 fn ends_closed(name: &str) -> bool {
     let last = name.split_whitespace().next_back().unwrap_or_default();
-    !OPEN_FORMS.contains(&last.trim_end_matches([',', '.']).to_lowercase().as_str())
+    !goes_on(last)
 }
-
-/// Forms that names go on after: "Bank of Ellmar", "Trust and Savings Bank".
-const OPEN_FORMS: [&str; 8] =
-    ["bank", "trust", "university", "foundation", "association", "partnership", "fund", "national"];
 
 /// Whether the last word of `name` is a legal form of a few letters ("Ltd", "A/S").
 fn ends_short(name: &str) -> bool {
@@ -357,6 +370,10 @@ mod tests {
             ("Elm Radio Company of Tulsa, Oklahoma (\"Elm\")", "Elm Radio Company"),
             ("ELM LABORATORIES Dated as of May 1, 2005", "ELM LABORATORIES"),
             ("Elm Works plc of the other part.", "Elm Works plc"),
+            ("Oak Inc. regarding the supply of resin.", "Oak Inc."),
+            ("Effective May 1, 2008, Elm Rail Company (\"Elm\")", "Elm Rail Company"),
+            ("each of ANN LEE (\"Ann\")", "ANN LEE"),
+            ("Ben Ode p/k/a \"Odey\" (the \"Artist\")", "Ben Ode"),
             ("Elm Company of Tulsa, Inc. (\"Elm\")", "Elm Company of Tulsa, Inc."),
             ("ANN LEE and BEN ODE, jointly and severally (\"you\")", "ANN LEE and BEN ODE"),
             ("Elm Wireless (an Ohio corporation) (\"Elm\")", "Elm Wireless"),

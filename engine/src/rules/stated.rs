@@ -41,7 +41,7 @@ const ITEM_REACH: usize = 10;
 /// Whose anniversary it may be.
 const WHAT_OF: [&str; 3] = ["agreement", "contract", "effective"];
 /// What lasts as long as an agreement.
-const TERMS: [&str; 4] = ["term", "engagement", "appointment", "employment"];
+const TERMS: [&str; 3] = ["term", "engagement", "appointment"];
 /// Words before the length of a renewal.
 const RENEWED: [&str; 9] =
     ["renew", "renews", "renewed", "renewal", "extend", "extended", "additional", "successive", "further"];
@@ -216,8 +216,11 @@ pub(super) fn lasts(sentence: &str) -> Option<Span> {
         let run = before.iter().rev().take_while(|t| LASTING.iter().any(|w| t.is(w)) || dated(t));
         let is = |words: &[&str]| run.clone().any(|t| words.iter().any(|w| t.is(w)));
         // "the term of this Agreement is", "this Agreement shall remain in effect for".
+        // "during the term and for two years".
+        let last = before.len().checked_sub(2).and_then(|at| before.get(at..));
+        let thereafter = matches!(last, Some([and, after]) if and.is("and") && (after.is("for") || after.is("a")));
         is_term(&tokens, length)
-            || is(&TERMS) && is(&["is", "be", "for", ":"])
+            || !thereafter && is(&TERMS) && is(&["is", "be", "for", ":"])
             || (is(&["agreement", "contract"]) && is(&["effect", "force", "valid"]))
     };
     let whole = Span::new(0, sentence.len());
@@ -240,8 +243,9 @@ fn until_anniversary(tokens: &[Token<'_>]) -> bool {
 /// Whether the length at `length` is one of a term and not of its renewal: "agree to a 24 month term".
 fn is_term(tokens: &[Token<'_>], length: Span) -> bool {
     let term = tokens.iter().find(|t| t.span.start() >= length.end()).is_some_and(|t| t.is("term"));
+    let what = tokens.iter().any(|t| t.is("agreement") || t.is("contract") || t.is("parties"));
     let renewed = |t: &Token<'_>| RENEWED.iter().any(|w| t.is(w));
-    term && !tokens.iter().take_while(|t| t.span.end() <= length.start()).any(renewed)
+    term && what && !tokens.iter().take_while(|t| t.span.end() <= length.start()).any(renewed)
 }
 
 /// "Two (2) years from the Effective Date", below a heading that says of what.
@@ -354,6 +358,14 @@ mod tests {
         );
         assert_eq!(called("Number: CW 25 Effective Date: 11/4/10 Company: Elm"), Some("11/4/10"));
         assert_eq!(called("made on May 1, 2011, effective June 2, 2011"), None);
+        let label = "Commencement Date: 1 July 2016";
+        assert_eq!(begins_on(label).map(|span| &label[span.range()]), Some("1 July 2016"));
+        let force = "This Agreement shall come into force on 1 April 2013.";
+        assert_eq!(begins_on(force).map(|span| &force[span.range()]), Some("1 April 2013"));
+        assert_eq!(begins_on("The agreement that went into effect on 1 April 2013 ends."), None);
+        let made = "This Lease is entered into on October 1, 2019 and is effective as of November 1, 2019.";
+        assert_eq!(made_on(made).map(|span| &made[span.range()]), Some("October 1, 2019"));
+        assert_eq!(found("WHEREAS, the plan was effective as of May 1, 2009;"), None);
         let began = "This Agreement shall commence on 1 January 1998.";
         assert_eq!(begins_on(began).map(|span| &began[span.range()]), Some("1 January 1998"));
         assert!(governs("The laws of Ohio shall govern this Agreement.").is_some());
@@ -363,6 +375,8 @@ mod tests {
     #[test]
     fn what_says_the_day_of_the_end_is_found() {
         for whole in [
+            "Expiration Date: June 30, 2015",
+            "The rights granted herein expire on 31 March 2016.",
             "TERM: November 01, 2014 to October 31, 2017",
             "Terms of the project: 12 weeks from May 8, 2018 to July 3, 2018",
             "“CONTRACT PERIOD” means the time commencing on signature and terminating on May 31, 2016.",
@@ -384,9 +398,20 @@ mod tests {
             "The term of this Agreement is twenty-four (24) months.",
             "This Agreement shall continue in effect for a period of one year from its execution.",
             "The initial term of this Agreement begins on May 1, 2011 and runs for a 36-month period.",
+            "The parties agree to a 24-month term, beginning on October 15, 2010.",
+            "Two (2) years from the Effective Date, renewable.",
+            "(a) The fifth (5th) anniversary of this Agreement; and",
+            "This Agreement shall be valid for three years from the date of signing.",
+            "His appointment shall be for one (1) year from the date hereof.",
             "This Agreement shall remain in effect until the earlier of these: (a) The fifth (5th) anniversary of it.",
         ] {
             assert_eq!(lasts(whole), Some(Span::new(0, whole.len())), "{whole}");
+        }
+        for other in [
+            "During the term and for two years thereafter he keeps secrets.",
+            "A further 2-year term of this Agreement",
+        ] {
+            assert_eq!(lasts(other), None, "{other}");
         }
         for other in ["The warranty is two years.", "During the term, either party may end it on two months' notice."] {
             assert_eq!(lasts(other), None, "{other}");
@@ -399,10 +424,16 @@ mod tests {
             "This Agreement shall be governed by PRC Law.",
             "It is construed in accordance with English law.",
             "The law of the Republic of Elmland applies.",
+            "Ohio law governs this lease.",
+            "New York law shall control.",
+            "Governing Law: New Jersey",
+            "It will be interpreted according to Delaware law.",
+            "This Agreement is subject to German law.",
         ] {
             assert!(governs(law).is_some(), "{law}");
         }
         assert!(governs("It is governed by Applicable Law.").is_none());
+        assert!(governs("Applicable law shall control.").is_none());
         assert!(governs("Sales are subject to English law.").is_none());
     }
 

@@ -553,6 +553,33 @@ mod tests {
     }
 
     #[test]
+    fn a_start_or_an_end_may_be_said_in_another_sentence_or_after_a_label() {
+        let head = "Dated 3 March 2017. The launch date of the site shall be September 1st, 2017.";
+        let quote = "The term is two (2) years from the Launch Date.";
+        assert_eq!(counted(head, quote).unwrap().0, "2019-09-01");
+        let label = "“Effective Date” means March 21, 2014.\n\nExpiration Date: at midnight on the last day of the month fifteen \
+                     (15) years from the Effective Date\n\nTerritory: Ohio";
+        let quote = "The term ends on the Expiration Date set forth in the Addendum.";
+        assert_eq!(counted(label, quote).unwrap().0, "2029-03-31");
+        let month = "It will expire on the last day of the twenty-fourth month following the date of this Agreement.";
+        assert_eq!(counted("Dated 3 March 2017.", month).unwrap().0, "2019-03-03");
+        assert_eq!(isos("It comes into force on May 1, 2013 and continues for 36 months."), [""; 0]);
+    }
+
+    #[test]
+    fn a_contract_may_be_dated_where_it_is_signed_only() {
+        let quote = "It remains in force for three years from the date of its execution.";
+        for signed in [
+            "IN WITNESS WHEREOF the parties have signed this Contract in Ellmar on November 8, 2002.",
+            "Ellmar, November 8, 2002\n\n/s/ Ann Lee",
+        ] {
+            assert_eq!(counted(&format!("{quote}\n\n{signed}"), quote).unwrap().0, "2005-11-08", "{signed}");
+        }
+        let entered = "This is entered into by Elm Inc. (\"Elm\") and Oak Inc. (\"Oak\") on February 28, 2011.";
+        assert_eq!(counted(entered, quote).unwrap().0, "2014-02-28");
+    }
+
+    #[test]
     fn where_the_start_is_not_known_nothing_is_counted() {
         assert_eq!(counted("Nothing here.", "It runs for 18 months from the date hereof."), None);
         assert_eq!(counted("Nothing here.", "It runs for 3 years from the Completion Date."), None);

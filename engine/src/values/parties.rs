@@ -71,6 +71,9 @@ const AFTER_NAME: &[&str] = &[
     " whose ",
     " f/k/a ",
     " d/b/a ",
+    " p/k/a ",
+    " a/k/a ",
+    " f/s/o ",
     " formerly known as",
     " doing business as",
     " or \"",
@@ -175,6 +178,14 @@ pub(crate) const FORMS: &[&str] = &[
     "fund",
 ];
 
+/// Forms that names go on after: "Bank of Ellmar", "Trust and Savings Bank".
+const OPEN_FORMS: [&str; 8] =
+    ["bank", "trust", "university", "foundation", "association", "partnership", "fund", "national"];
+/// Small words inside names.
+const LINKS: [&str; 6] = ["and", "of", "the", "for", "de", "&"];
+/// Longest name, in words.
+const MOST_WORDS: usize = 12;
+
 /// The name of a party from the words that introduce it: role, address and law of incorporation are taken away.
 /// `None` where nothing like a name is left.
 pub fn party_name(text: &str) -> Option<&str> {
@@ -214,6 +225,9 @@ pub fn party_name(text: &str) -> Option<&str> {
 /// Parties that `text` introduces: names with a legal form, or names given a role in brackets (`… ("Provider")`), in
 /// order, each name once.
 pub fn find_parties(text: &str) -> Vec<Found> {
+    if let Some(name) = one_name(text) {
+        return vec![name];
+    }
     let mut found: Vec<Found> = Vec::new();
     for piece in pieces(text) {
         let Some(raw) = text.get(piece.range()) else { continue };
@@ -229,6 +243,40 @@ pub fn find_parties(text: &str) -> Vec<Found> {
         }
     }
     found
+}
+
+/// The only name that `text` is, whatever stands inside it: "Elm Bank and Trust Company", "St. Elm Hospital Inc."; nothing
+/// of two names or of more than a name.
+fn one_name(text: &str) -> Option<Found> {
+    let name = text.trim();
+    let words: Vec<&str> = name.split_whitespace().collect();
+    let (last, before) = words.split_last().filter(|(_, before)| (1..MOST_WORDS).contains(&before.len()))?;
+    let small = |word: &str| LINKS.contains(&word.to_lowercase().as_str());
+    let named = |word: &&str| small(word) || word.starts_with(|c: char| c.is_uppercase() || c.is_ascii_digit());
+    // "5. Company", and "Ann Lee, Jr. Elm Inc.".
+    let listed = before.first().is_some_and(|word| word.ends_with('.') && !word.contains(char::is_alphabetic))
+        || words
+            .windows(2)
+            .any(|w| matches!(w, [of, next] if of.ends_with(',') && !is_form(next.trim_end_matches(','))));
+    // "Elm Inc. and Oak Inc.", "You and Elm Inc.".
+    let parted = before.iter().position(|word| word.eq_ignore_ascii_case("and"));
+    let two = parted.is_some_and(|and| match before.get(..and).unwrap_or_default() {
+        [] | [_] => true,
+        [.., form] => is_form(form.trim_end_matches(',')) && !goes_on(form),
+    });
+    let whole = before.iter().all(named) && is_form(last) && party_name(name) == Some(name);
+    let start = text.len() - text.trim_start().len();
+    let found = || Found {
+        span: Span::new(start, start + name.len()),
+        value: Value::Party { name: one_line(name) },
+        note: None,
+    };
+    (whole && !listed && !two && !name.contains([';', ':', '"', '“', '('])).then(found)
+}
+
+/// Whether a name may go on after the legal form `form`: "Bank of Ellmar", "Trust and Savings Bank".
+pub(crate) fn goes_on(form: &str) -> bool {
+    OPEN_FORMS.contains(&form.trim_end_matches([',', '.']).to_lowercase().as_str())
 }
 
 /// The text cut where one party's introduction ends and the next begins.

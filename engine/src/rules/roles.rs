@@ -1,0 +1,106 @@
+//! What parties are called: `(the "Company")`, `(ACME)`, `hereinafter referred to as X`, and the marks around it.
+
+use super::name::NO_PARTY;
+use crate::text::Span;
+use crate::values::is_form;
+
+/// Marks around what a party is called.
+pub(super) const QUOTES: [char; 7] = ['"', '“', '”', '‘', '’', '«', '»'];
+/// Words before what a party is called from then on.
+const HEREAFTER: [&str; 2] = ["hereinafter", "hereafter"];
+
+/// What parties are called in `region`, with its brackets: `(the "Company")`, `(hereinafter referred to as "X")`,
+/// `(ACME)`, and without brackets `hereinafter referred to as X`.
+pub(super) fn roles(text: &str, region: Span) -> Vec<Span> {
+    let piece = text.get(region.range()).unwrap_or_default();
+    let mut found = Vec::new();
+    for (open, _) in piece.match_indices('(') {
+        let Some(close) = piece.get(open..).and_then(|t| t.find(')')).map(|i| open + i) else { break };
+        // "Orion Metals (Oslo) Ltd": inside a name.
+        let next = piece.get(close + 1..).unwrap_or_default().split_whitespace().next().unwrap_or_default();
+        // "Elm Care (EC) A Texas Corporation": a description in capitals.
+        let goes_on = piece.get(close + 1..).is_some_and(|t| t.strip_prefix(' ').is_some_and(starts_in_capital));
+        let goes_on = goes_on && !["A", "An"].contains(&next);
+        let bare = !piece.get(open..close).unwrap_or_default().contains(QUOTES);
+        let inside_name = is_form(next.trim_matches(['(', ')', ',', '.', ';'])) || (goes_on && bare);
+        if !inside_name && calls_a_party(piece.get(open + 1..close).unwrap_or_default()) {
+            found.push(Span::new(open, close + 1));
+        }
+    }
+    let lower = piece.to_ascii_lowercase();
+    for (at, word) in HEREAFTER.iter().flat_map(|word| lower.match_indices(word)) {
+        let inside = found.iter().any(|s| s.start() <= at && at < s.end());
+        let line = piece.get(at..).unwrap_or_default();
+        // Without brackets it ends with what is in quotes, with its line, or after a few words.
+        let quoted = line.match_indices(['"', '“', '”']).nth(1).map(|(i, mark)| i + mark.len());
+        let end = line.find(['\n', ';', '(']).unwrap_or(line.len()).min(line.floor_char_boundary(60));
+        let comma = line.find("called").and_then(|from| Some(from + line.get(from..)?.find(',')?));
+        let end = comma.filter(|_| quoted.is_none()).map_or(end, |comma| comma.min(end));
+        let end = quoted.unwrap_or(end).min(end);
+        let called = |l: &str| {
+            let next = l.get(word.len()..).unwrap_or_default().trim_start();
+            l.contains("called") || l.contains("referred to") || next.starts_with(['"', '“'])
+        };
+        if !inside && line.get(..end).is_some_and(called) {
+            found.push(Span::new(at, at + end));
+        }
+    }
+    if found.is_empty() {
+        found = quoted_roles(piece);
+    }
+    found.sort_unstable();
+    found.into_iter().map(|s| s.shifted(region.start())).collect()
+}
+
+/// What parties are called in quotes alone, as covers have it: `"Licensor" / "Elm"`.
+fn quoted_roles(piece: &str) -> Vec<Span> {
+    let mut found: Vec<Span> = Vec::new();
+    for (span, term) in quoted(piece, &['"', '“', '”']) {
+        if !calls_a_party(piece.get(term.range()).unwrap_or_default()) {
+            continue;
+        }
+        // A second name of the same party.
+        let next_to =
+            |last: &Span| piece.get(last.end()..span.start()).is_some_and(|t| t.trim() == "/" || t.trim() == "or");
+        match found.last_mut().filter(|last| next_to(last)) {
+            Some(last) => *last = last.union(span),
+            None => found.push(span),
+        }
+    }
+    found
+}
+
+/// What stands between each two of `marks` in `piece`: its place with the marks, and without.
+pub(super) fn quoted(piece: &str, marks: &[char]) -> Vec<(Span, Span)> {
+    let found: Vec<(usize, &str)> = piece.match_indices(marks).collect();
+    let pairs = found.chunks_exact(2).filter_map(|pair| match pair {
+        [(from, open), (to, close)] => Some((Span::new(*from, to + close.len()), Span::new(from + open.len(), *to))),
+        _ => None,
+    });
+    pairs.collect()
+}
+
+fn starts_in_capital(text: &str) -> bool {
+    text.starts_with(char::is_uppercase)
+}
+
+/// Whether what stands in brackets is what a party is called: the first thing in quotes, or all of it.
+fn calls_a_party(inner: &str) -> bool {
+    let quoted = inner.split(QUOTES).nth(1).filter(|_| inner.contains(QUOTES));
+    let quoted = quoted.filter(|q| q.contains(char::is_alphabetic));
+    let bare = HEREAFTER.iter().find_map(|word| inner.strip_prefix(word)).unwrap_or(inner).trim_start();
+    let bare = bare.strip_prefix("the ").unwrap_or(bare).trim_matches(|c: char| !c.is_alphanumeric());
+    let called = quoted.unwrap_or(bare).trim();
+    let lower = called.to_lowercase();
+    let words: Vec<&str> = lower.split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty()).collect();
+    // "Party A" is one, "the Parties" and "each Party" are none.
+    let by_letter = matches!(words.as_slice(), ["party", letter] if letter.len() == 1);
+    // "Disclosing Party", "Released Party".
+    let by_part = matches!(words.as_slice(), [part, "party"] if part.ends_with("ing") || part.ends_with("ed"));
+    let none = !by_letter && !by_part && words.iter().any(|w| NO_PARTY.contains(w));
+    if inner.len() > 160 || words.is_empty() || none {
+        return false;
+    }
+    let short = called.starts_with(char::is_uppercase) && words.len() <= 4;
+    quoted.is_some() || (short && !called.contains(|c: char| c.is_ascii_digit()))
+}
