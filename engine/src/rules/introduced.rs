@@ -72,10 +72,12 @@ fn introduced_in(text: &str) -> Vec<Span> {
     let head = text.get(..text.floor_char_boundary(WITHIN)).unwrap_or(text);
     let leads = leads(head);
     let two = |names: &Vec<Span>| names.len() >= 2;
+    // Without what they are called, names later on may be those of another agreement.
     let led = |from: &usize| {
         let names = names_in(text, region(text, *from));
-        let parted = parted(text, &names).filter(|_| *from < OPENING);
-        Some(names).filter(two).or_else(|| Some(joined(text, *from)).filter(two)).or(parted)
+        let early = *from < OPENING;
+        let parted = parted(text, &names).filter(|_| early);
+        Some(names).filter(two).or_else(|| Some(joined(text, *from)).filter(|n| early && two(n))).or(parted)
     };
     let introduced = leads.iter().find_map(led);
     let labelled = || Some(by_label(head)).filter(two);
