@@ -21,7 +21,18 @@ const WHAT: [&str; 4] = ["term", "agreement", "contract", "appointment"];
 
 /// Words for law, and those by which it applies.
 const LAWS: [&str; 4] = ["law", "laws", "legislation", "regulations"];
-const GOVERNS: [&str; 7] = ["govern", "governs", "governed", "construed", "interpreted", "controlled", "application"];
+const GOVERNS: [&str; 10] = [
+    "govern",
+    "governs",
+    "governed",
+    "construed",
+    "interpreted",
+    "enforced",
+    "determined",
+    "controlled",
+    "proper",
+    "application",
+];
 /// What a law does at the head of a sentence: "Ohio law shall control".
 const RULES: [&str; 6] = ["govern", "governs", "control", "controls", "apply", "applies"];
 /// Words that lead to a law named by an adjective ("under English law"), and those that name none.
@@ -165,17 +176,30 @@ pub(super) fn governs(sentence: &str) -> Option<Span> {
         matches!(w, [of, is, subject] if what(of) && (is.is("is") || is.is("are")) && subject.is("subject"))
     });
     let governs = subject || tokens.iter().any(|t| GOVERNS.iter().any(|w| t.is(w)));
-    let heads = || law_at_head(&tokens) || is_law_label(&tokens);
-    let applies = || of && tokens.windows(2).any(|w| matches!(w, [a, b] if a.is("applies") && b.text == "."));
+    let heads = || law_rules(&tokens) || is_law_label(&tokens);
+    // "The laws in force in Alberta apply to this Agreement".
+    let to_this = || {
+        let applied = |w: &[Token<'_>]| match w {
+            [apply, to, this] => (apply.is("apply") || apply.is("applies")) && to.is("to") && this.is("this"),
+            _ => false,
+        };
+        tokens.iter().any(is_law) && tokens.windows(3).any(applied)
+    };
+    let applies =
+        || to_this() || of && tokens.windows(2).any(|w| matches!(w, [a, b] if a.is("applies") && b.text == "."));
     ((of || adjective()) && governs || applies() || heads()).then(|| Span::new(0, sentence.len()))
 }
 
-/// "Ohio law applies", "New York law shall govern this Agreement".
-fn law_at_head(tokens: &[Token<'_>]) -> bool {
-    let Some(law) = tokens.iter().position(|t| t.is("law")).filter(|at| (1..=3).contains(at)) else { return false };
+/// "Ohio law applies", "New York law shall govern this Agreement", "and Oregon state law governs".
+fn law_rules(tokens: &[Token<'_>]) -> bool {
     let named = |t: &Token<'_>| t.text.starts_with(char::is_uppercase) && !NO_COUNTRY.iter().any(|w| t.is(w));
-    let mut after = tokens.iter().skip(law + 1).filter(|t| !t.is("shall") && !t.is("will"));
-    tokens.iter().take(law).all(named) && after.next().is_some_and(|t| RULES.iter().any(|w| t.is(w)))
+    let rules = |at: usize| {
+        let before = tokens.get(..at).unwrap_or_default();
+        let name = before.iter().rev().find(|t| !t.is("state"));
+        let mut after = tokens.iter().skip(at + 1).filter(|t| !t.is("shall") && !t.is("will"));
+        name.is_some_and(named) && after.next().is_some_and(|t| RULES.iter().any(|w| t.is(w)))
+    };
+    (1..tokens.len()).any(|at| tokens.get(at).is_some_and(|t| t.is("law")) && rules(at))
 }
 
 /// "Governing Law: Ohio".
@@ -426,6 +450,10 @@ mod tests {
             "The law of the Republic of Elmland applies.",
             "Ohio law governs this lease.",
             "New York law shall control.",
+            "It is deemed made in Ohio, and Ohio state law will apply to it.",
+            "The laws in force in the Province of Elmar apply to this Agreement.",
+            "The proper law of this Agreement is the law of Elmland.",
+            "This Agreement shall be enforced under the laws of Ohio.",
             "Governing Law: New Jersey",
             "It will be interpreted according to Delaware law.",
             "This Agreement is subject to German law.",
