@@ -21,18 +21,7 @@ const WHAT: [&str; 4] = ["term", "agreement", "contract", "appointment"];
 
 /// Words for law, and those by which it applies.
 const LAWS: [&str; 4] = ["law", "laws", "legislation", "regulations"];
-const GOVERNS: [&str; 10] = [
-    "govern",
-    "governs",
-    "governed",
-    "construed",
-    "interpreted",
-    "enforced",
-    "determined",
-    "controlled",
-    "proper",
-    "application",
-];
+const GOVERNS: [&str; 7] = ["govern", "governs", "governed", "construed", "interpreted", "controlled", "application"];
 /// What a law does at the head of a sentence: "Ohio law shall control".
 const RULES: [&str; 6] = ["govern", "governs", "control", "controls", "apply", "applies"];
 /// Words that lead to a law named by an adjective ("under English law"), and those that name none.
@@ -175,7 +164,14 @@ pub(super) fn governs(sentence: &str) -> Option<Span> {
         let what = |t: &Token<'_>| t.is("agreement") || t.is("contract");
         matches!(w, [of, is, subject] if what(of) && (is.is("is") || is.is("are")) && subject.is("subject"))
     });
-    let governs = subject || tokens.iter().any(|t| GOVERNS.iter().any(|w| t.is(w)));
+    let under = tokens.windows(2).any(|w| match w {
+        [word, next] => {
+            ((word.is("enforced") || word.is("determined")) && next.is("under"))
+                || (word.is("proper") && next.is("law"))
+        }
+        _ => false,
+    });
+    let governs = subject || under || tokens.iter().any(|t| GOVERNS.iter().any(|w| t.is(w)));
     let heads = || law_rules(&tokens) || is_law_label(&tokens);
     // "The laws in force in Alberta apply to this Agreement".
     let to_this = || {
