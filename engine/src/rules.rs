@@ -44,8 +44,8 @@ const CALLED: f64 = 0.84;
 /// The same of a date on which the agreement or its term is said to begin. People note another day as often as this one, so
 /// it only comes before dates that nothing speaks for.
 const BEGINS: f64 = 0.65;
-/// How probable it is that the day on which the first lines say that the agreement is made is labelled as its day, and how far
-/// into the document they go, in bytes.
+/// The same of the day on which the first lines say that the agreement is made, a little less than the share of contracts of
+/// CUAD's training split, 92 in 100, whose day is given as noted; and how far into the document those lines go, in bytes.
 const MADE: f64 = 0.9;
 const MADE_WITHIN: usize = 6_000;
 /// The learned field that holds the law.
