@@ -8,10 +8,15 @@
 
 pub(crate) mod asked;
 mod called;
+mod dateline;
+pub(crate) mod elsewhere;
 mod features;
 mod introduced;
 mod labelled;
+mod lasting;
+mod law;
 mod name;
+mod named_day;
 #[cfg(test)]
 mod parity;
 mod pieces;
@@ -27,6 +32,8 @@ use crate::ground::sentences;
 use crate::tasks::ending::{AGREEMENT_DATE, EFFECTIVE_DATE, EXPIRATION_DATE};
 use crate::tasks::{FieldSpec, FieldType};
 use crate::text::{DocText, Span};
+use crate::values::find_dates;
+use crate::values::tokens::tokens;
 pub use pieces::Piece;
 use std::collections::{HashMap, HashSet};
 pub use table::{Category, RulesError, Table};
@@ -48,6 +55,8 @@ const BEGINS: f64 = 0.65;
 /// CUAD's training split, 92 in 100, whose day is given as noted; and how far into the document those lines go, in bytes.
 const MADE: f64 = 0.9;
 const MADE_WITHIN: usize = 6_000;
+/// How probable it is that the day on which it is made is noted as its day of effect.
+const MADE_TAKES_EFFECT: f64 = 0.5;
 /// The learned field that holds the law.
 const GOVERNING_LAW: &str = "Governing Law";
 
@@ -117,20 +126,23 @@ impl<'a> Ruled<'a> {
         match &category.piece {
             None if field.kind == FieldType::Party => found.extend(self.parties(&of_sentences)),
             piece => {
+                let of_agreement = field.name == EFFECTIVE_DATE || field.name == AGREEMENT_DATE;
                 let whole = self.sentences.iter().zip(&of_sentences);
+                let whole = whole.filter(|(sentence, _)| !of_agreement || !self.dates_another(**sentence));
                 let whole = whole.map(|(span, score)| Candidate { span: *span, score: *score }).collect();
                 found.extend(match field.name.as_str() {
                     EXPIRATION_DATE => {
-                        let whole = self.stated(whole, category.threshold, stated::ends);
-                        self.stated(whole, category.threshold, stated::lasts)
+                        let whole = self.stated(whole, category.threshold, lasting::ends);
+                        self.stated(whole, category.threshold, lasting::lasts)
                     }
-                    GOVERNING_LAW => self.stated(whole, category.threshold, stated::governs),
+                    GOVERNING_LAW => self.stated(whole, category.threshold, law::governs),
                     _ => whole,
                 });
                 let pieces = piece.as_ref().and_then(|(kind, weights)| Some((self.pieces.get(kind)?, weights)));
                 if let Some((pieces, weights)) = pieces {
                     let scores = weights.scores(&pieces.held);
-                    let all = pieces.places.iter().zip(scores);
+                    let own = |place: &(Span, usize)| !of_agreement || !self.is_elsewhere(place);
+                    let all = pieces.places.iter().zip(scores).filter(|(place, _)| own(place));
                     let all = all.map(|((span, _), score)| Candidate { span: *span, score });
                     let all = match category.piece {
                         Some((Piece::Party, _)) => {
@@ -141,9 +153,10 @@ impl<'a> Ruled<'a> {
                         Some((Piece::Date, _)) if field.name == EFFECTIVE_DATE => {
                             let all = self.raised(all.collect(), stated::called_effective, CALLED);
                             let all = self.raised(all, stated::begins_on, BEGINS);
+                            let all = self.made(self.begun(all), MADE_TAKES_EFFECT);
                             self.stated(all, category.threshold, stated::takes_effect)
                         }
-                        Some((Piece::Date, _)) if field.name == AGREEMENT_DATE => self.made(all.collect()),
+                        Some((Piece::Date, _)) if field.name == AGREEMENT_DATE => self.made(all.collect(), MADE),
                         _ => all.collect(),
                     };
                     let best = best_first(all, least);
@@ -179,6 +192,9 @@ impl<'a> Ruled<'a> {
             }
             _ => (introduced, INTRODUCED),
         };
+        if least >= INTRODUCED {
+            self.drop_around(&mut candidates, &names);
+        }
         for span in names {
             let same = |c: &Candidate| c.span == span;
             let score = candidates.iter().filter(|c| same(c)).map(|c| c.score).fold(least, f64::max);
@@ -186,6 +202,30 @@ impl<'a> Ruled<'a> {
             candidates.push(Candidate { span, score });
         }
         candidates
+    }
+
+    /// Drops the candidates that hold one of `names` and more: "ELM, INC. OAK, INC." above signatures in two columns, "Licensee:
+    /// Elm, Inc." of a list.
+    fn drop_around(&self, candidates: &mut Vec<Candidate>, names: &[Span]) {
+        let words = |span: Span| features::words(self.document.slice(span).unwrap_or_default());
+        let names: Vec<Vec<String>> = names.iter().map(|n| words(*n)).filter(|n| !n.is_empty()).collect();
+        candidates.retain(|c| {
+            let all = words(c.span);
+            !names.iter().any(|n| all.len() > n.len() && all.windows(n.len()).any(|w| w == n))
+        });
+    }
+
+    /// Whether all dates of a sentence are those of something else.
+    fn dates_another(&self, sentence: Span) -> bool {
+        let text = self.document.slice(sentence).unwrap_or_default();
+        !find_dates(text).is_empty() && elsewhere::own_dates(text).is_empty()
+    }
+
+    /// Whether the date at a place is that of something else than the agreement.
+    fn is_elsewhere(&self, (span, sentence): &(Span, usize)) -> bool {
+        let Some(sentence) = self.sentences.get(*sentence) else { return false };
+        let within = Span::new(span.start() - sentence.start(), span.end() - sentence.start());
+        elsewhere::is_elsewhere(&tokens(self.document.slice(*sentence).unwrap_or_default()), within)
     }
 
     /// `candidates` with those more sure that the rule `says` finds in the sentences: `least`, if they are less.
@@ -199,11 +239,21 @@ impl<'a> Ruled<'a> {
         candidates
     }
 
-    /// `candidates` with the day more sure on which the first lines say that the agreement is made.
-    fn made(&self, mut candidates: Vec<Candidate>) -> Vec<Candidate> {
-        let opening = self.sentences.iter().take_while(|s| s.start() < MADE_WITHIN);
-        let made = opening.filter_map(|s| Some(stated::made_on(self.document.slice(*s)?)?.shifted(s.start()))).next();
-        candidates.iter_mut().filter(|c| Some(c.span) == made).for_each(|c| c.score = c.score.max(MADE));
+    /// `candidates` with the day more sure that the agreement begins on by a name.
+    fn begun(&self, mut candidates: Vec<Candidate>) -> Vec<Candidate> {
+        let texts = || self.sentences.iter().filter_map(|s| Some((*s, self.document.slice(*s)?)));
+        let dated = |name: &str| texts().find_map(|(s, t)| Some(named_day::dated(t, name)?.shifted(s.start())));
+        let named = texts().filter_map(|(_, t)| named_day::begins_on_named(t)).find_map(|name| dated(&name));
+        candidates.iter_mut().filter(|c| Some(c.span) == named).for_each(|c| c.score = c.score.max(BEGINS));
+        candidates
+    }
+
+    /// `candidates` with the day more sure on which the first lines say that the agreement is made: `least`, if it is less.
+    fn made(&self, mut candidates: Vec<Candidate>, least: f64) -> Vec<Candidate> {
+        let mut opening = self.sentences.iter().take_while(|s| s.start() < MADE_WITHIN);
+        let said = |s: &Span| Some(stated::made_on(self.document.slice(*s)?)?.shifted(s.start()));
+        let made = dateline::borne(&self.document.text).or_else(|| opening.find_map(said));
+        candidates.iter_mut().filter(|c| Some(c.span) == made).for_each(|c| c.score = c.score.max(least));
         candidates
     }
 

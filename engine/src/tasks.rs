@@ -6,6 +6,7 @@ pub(crate) mod contract;
 pub(crate) mod ending;
 pub(crate) mod evidence;
 pub mod fields;
+mod length;
 pub mod minutes;
 pub mod pack;
 pub mod prompt;

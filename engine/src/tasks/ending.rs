@@ -6,13 +6,12 @@
 
 use super::evidence::{Grounded, Grounds, one_line, says};
 use super::fields::no_value;
+use super::length::length;
 use super::pack::{FieldSpec, FieldType, Pack};
 use super::start::{Start, Starts, TERM};
 use super::{Claim, ClaimKind, FoundBy, MatchKind, Status};
-use crate::text::Span;
-use crate::values::dates::ordinal;
 use crate::values::tokens::{Token, tokens};
-use crate::values::{Found, Value, find_dates, find_durations};
+use crate::values::{Found, Value, find_dates};
 use chrono::{Datelike, Days, Months, NaiveDate};
 
 /// Words before a date that make it the last day of a term, and those that make it the first.
@@ -48,13 +47,8 @@ pub(super) const BEGINNING: [&str; 13] = [
     "dated",
     "entered",
 ];
-/// How many tokens after a length of time say that it is one of a notice.
-const OF_NOTICE: usize = 5;
 /// How many tokens before a date are looked at for such a word.
 const REACH: usize = 12;
-/// How many tokens after "end of" a year may stand, and the number that is no count of years but one of the calendar's.
-const YEAR_REACH: usize = 9;
-const FIRST_DATE: u32 = 100;
 /// Words by which a term that is counted goes on to the end of its last month.
 const MONTHS_END: &str = "last day of the month";
 /// How probable it is that people note an inferred day as the day a contract was made, and as its day of effect.
@@ -113,7 +107,9 @@ pub(super) fn with_roles(quote: &str) -> Vec<(Found, Role)> {
 
 /// By the nearest word of either kind; "to" only where it stands next to the date.
 fn role(before: &[&Token<'_>]) -> Role {
-    if before.last().is_some_and(|t| t.is("to")) {
+    // "from May 1, 2011 to", "up to and including".
+    let including = before.last().is_some_and(|t| t.is("including"));
+    if including || before.last().is_some_and(|t| t.is("to")) {
         return Role::Last;
     }
     let ends = |t: &&Token<'_>| ENDING.iter().any(|w| t.is(w));
@@ -151,7 +147,8 @@ pub(super) fn count(grounds: &Grounds<'_>, pack: &Pack, claims: &mut [Claim]) {
     for field in pack.fields.iter().filter(made_or_effective) {
         for claim in claims.iter_mut().filter(|c| c.label == field.name && c.value.is_none()) {
             if claim.status == Status::NotFound {
-                if let Some(inferred) = starts.made.as_ref().and_then(|made| inferred(grounds, field, made)) {
+                let begun = starts.begun.as_ref().filter(|_| asked_for_effect(field));
+                if let Some(inferred) = begun.or(starts.made.as_ref()).and_then(|day| inferred(grounds, field, day)) {
                     *claim = inferred;
                 }
             } else if let Some(made) = claim.evidence.iter().find_map(|e| starts.contract_day(&e.quote)) {
@@ -235,75 +232,6 @@ fn counted_end(starts: &Starts<'_>, quote: &str) -> Option<(String, String)> {
 /// The last day of the month of `day`.
 fn last_of_month(day: NaiveDate) -> Option<NaiveDate> {
     day.with_day(1)?.checked_add_months(Months::new(1))?.pred_opt()
-}
-
-/// How long the term of `quote` lasts, and where that stands: its first length of time, "third anniversary", "end of the
-/// third Contract Year", or "30th day after".
-fn length(quote: &str) -> Option<(Span, u32, String)> {
-    let said = find_durations(quote).into_iter().find_map(|found| match found.value {
-        Value::Duration { count, unit } if count > 0 && !is_of_notice(quote, found.span) => {
-            Some((found.span, count, unit))
-        }
-        _ => None,
-    });
-    let counted = anniversary(quote).or_else(|| numbered_year(quote)).map(|(at, years)| (at, years, "year".to_owned()));
-    let day = day_after(quote).or_else(|| month_after(quote));
-    said.into_iter().chain(counted).chain(day).min_by_key(|(at, _, _)| at.start())
-}
-
-/// Whether the length at `length` is one of a notice: "at least one (1) year advance written notice".
-fn is_of_notice(quote: &str, length: Span) -> bool {
-    let after = tokens(quote.get(length.end()..).unwrap_or_default());
-    after.iter().take(OF_NOTICE).any(|t| t.is("notice"))
-}
-
-/// "the 30th day after": where, and how long after.
-fn day_after(quote: &str) -> Option<(Span, u32, String)> {
-    let tokens = tokens(quote);
-    tokens.windows(4).find_map(|w| match w {
-        [n, th, day, after] if th.is("th") && day.is("day") && (after.is("after") || after.is("following")) => {
-            Some((n.span.union(after.span), n.text.parse().ok()?, "day".to_owned()))
-        }
-        _ => None,
-    })
-}
-
-/// "the twenty-fourth month after", "the sixth month following": where, and how long after.
-fn month_after(quote: &str) -> Option<(Span, u32, String)> {
-    let tokens = tokens(quote);
-    let at = tokens.windows(2).position(
-        |w| matches!(w, [month, after] if month.is("month") && (after.is("after") || after.is("following"))),
-    )?;
-    let nth = tokens.get(at.checked_sub(1)?)?;
-    let tens = at.checked_sub(3).and_then(|tens| tokens.get(tens)).map_or(0, |t| match t {
-        t if t.is("twenty") => 20,
-        t if t.is("thirty") => 30,
-        _ => 0,
-    });
-    Some((nth.span.union(tokens.get(at + 1)?.span), ordinal(nth.text)? + tens, "month".to_owned()))
-}
-
-/// "the third (3rd) anniversary": where, and which.
-fn anniversary(quote: &str) -> Option<(Span, u32)> {
-    let tokens = tokens(quote);
-    let at = tokens.iter().position(|t| t.is("anniversary"))?;
-    let before = tokens.get(at.saturating_sub(6)..at)?;
-    let end = tokens.get(at)?.span;
-    before.iter().find_map(|t| Some((t.span.union(end), ordinal(t.text)?)))
-}
-
-/// "the end of the third (3rd) Contract Year", "the end of Year 3": where, and which.
-fn numbered_year(quote: &str) -> Option<(Span, u32)> {
-    let tokens = tokens(quote);
-    let ends = |i: &usize| matches!(tokens.get(*i..*i + 2), Some([end, of]) if end.is("end") && of.is("of"));
-    let from = (0..tokens.len()).find(ends)?;
-    let near = tokens.iter().skip(from + 2).take(YEAR_REACH);
-    let year = near.clone().position(|t| t.is("year"))?;
-    let at = |t: &Token<'_>| tokens.get(from).map(|end| end.span.union(t.span));
-    let after = near.clone().nth(year + 1).and_then(|t| Some((at(t)?, t.text.parse().ok()?)));
-    // "the end of the calendar year" has no number.
-    let before = || near.clone().take(year).find_map(|t| Some((at(t)?, ordinal(t.text)?)));
-    before().or(after.filter(|(_, years)| (1..FIRST_DATE).contains(years)))
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use super::evidence::{Grounded, Grounds, one_line, strings};
 use super::pack::{FieldSpec, FieldType, Pack};
 use super::sought::{Seeker, beside};
 use super::{Claim, ClaimKind, Evidence, MatchKind, Status, TaskError, prompt};
+use crate::rules::elsewhere;
 use crate::text::Span;
 use crate::values::{self, Found, Value as Normal};
 use serde_json::Value;
@@ -124,7 +125,10 @@ fn values_in(field: &FieldSpec, text: &str) -> Vec<Found> {
     if ending::asked(field) {
         ending::last_days(text)
     } else if ending::asked_for_effect(field) {
-        ending::first_days(text)
+        let own = elsewhere::own_dates(text);
+        ending::first_days(text).into_iter().filter(|day| own.iter().any(|o| o.span == day.span)).collect()
+    } else if field.kind == FieldType::Date && field.name == ending::AGREEMENT_DATE {
+        elsewhere::own_dates(text)
     } else {
         values::find(field.kind, text)
     }

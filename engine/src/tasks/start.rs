@@ -5,13 +5,16 @@ use super::ending::{AGREEMENT_DATE, BEGINNING, EFFECTIVE_DATE, Role, with_roles}
 use super::evidence::{Grounds, says};
 use super::{Claim, Status};
 use crate::ground::sentences;
+use crate::rules::elsewhere;
 use crate::text::Span;
 use crate::values::tokens::{Kind, Token, tokens};
 use crate::values::{Found, Value, find_dates, find_durations};
 use chrono::NaiveDate;
 
 /// Words for the day a contract was made.
-const MADE: [&str; 31] = [
+const MADE: [&str; 33] = [
+    "date of conclusion",
+    "date of its conclusion",
     "date of this document",
     "from its date",
     "date and year first above written",
@@ -88,7 +91,8 @@ const ENDING_NAMES: [&str; 4] = ["expiration date", "expiry date", "termination 
 /// What contracts call their own time.
 pub(super) const TERM: &str = "Term";
 /// Words that may stand between such a name and its day.
-const LINKS: [&str; 18] = [
+const LINKS: [&str; 19] = [
+    "|",
     "means",
     "mean",
     "shall",
@@ -108,8 +112,9 @@ const LINKS: [&str; 18] = [
     ")",
     "on",
 ];
-/// How the clause begins by which the parties sign, and the mark of a signature.
-const WITNESS: &str = "in witness whereof";
+/// Words of the clause by which the parties sign, words that such a sentence may begin with, and the mark of a signature.
+const WITNESS: [&str; 2] = ["in witness whereof", "as witness"];
+const SIGNING: [&str; 5] = ["signed", "executed", "dated", "done", "agreed and signed"];
 const SIGNATURE: &str = "/s/";
 /// Words before a date that say what day it is.
 const DATES: [&str; 3] = ["be", "is", "means"];
@@ -136,6 +141,8 @@ const NO_EVENT: [&str; 6] = ["notice", "termination", "expiration", "expiry", "t
 const EVENT_REACH: usize = 7;
 /// How far after such a name its day may stand, in bytes.
 const NAME_REACH: usize = 70;
+/// How far below a signature its day may stand, in bytes.
+const BELOW: usize = 240;
 /// How much may stand after the label of a day, in bytes.
 const LABELLED: usize = 160;
 /// How far around a length of time its own words are looked for, before and after it, in bytes.
@@ -158,6 +165,8 @@ pub(super) struct Starts<'a> {
     grounds: &'a Grounds<'a>,
     /// The day the contract was made: by its field, by its first lines, by its signatures.
     pub(super) made: Option<Start>,
+    /// The first day that its first lines let something begin on.
+    pub(super) begun: Option<Start>,
     /// The day of the last signature.
     signed: Option<Start>,
     /// The day it takes effect, where that field was found.
@@ -173,8 +182,9 @@ impl<'a> Starts<'a> {
             at(grounds, claim.evidence.first()?.span, iso, format!("the {label}"))
         };
         let signed = last_signed(grounds);
-        let made = found(AGREEMENT_DATE).or_else(|| opening_day(grounds)).or_else(|| signed.clone());
-        Self { grounds, made, signed, effective: found(EFFECTIVE_DATE) }
+        let (opening_made, opening_begun) = opening_days(grounds);
+        let made = found(AGREEMENT_DATE).or(opening_made).or_else(|| signed.clone()).or_else(|| opening_begun.clone());
+        Self { grounds, made, begun: opening_begun, signed, effective: found(EFFECTIVE_DATE) }
     }
 
     /// The day on which `quote` says that the contract was made or signed.
@@ -216,7 +226,7 @@ impl<'a> Starts<'a> {
                 let called = || self.called(&term.to_ascii_lowercase());
                 self.defined(&term).or_else(|| self.contract_day(quote)).or_else(called).or_else(|| self.earliest(term))
             }
-            None if says(quote, "effective date") => self.own(),
+            None if says(quote, "effective date") || says(quote, "entry into force") => self.own(),
             None => self.contract_day(quote).or_else(|| {
                 let lower = BEGINNING_NAMES.iter().filter(|name| says(quote, name)).find_map(|name| self.called(name));
                 lower
@@ -243,8 +253,25 @@ impl<'a> Starts<'a> {
     /// Term"), or the term where it names none.
     pub(super) fn said_of(&self, quote: &str) -> Vec<&'a str> {
         let period = defined_period(quote).unwrap_or_else(|| TERM.to_owned());
+        let labelled = self.labelled_length(&period);
         let terms = defined_end(quote).into_iter().chain([period]);
-        terms.flat_map(|term| self.definitions(&term)).map(|(_, text, _)| text).collect()
+        let defined = terms.flat_map(|term| self.definitions(&term)).map(|(_, text, _)| text);
+        defined.chain(labelled).collect()
+    }
+
+    /// A line that is the name of a period as a label and how long it is: "Initial Term: 36 months from the Start Date".
+    fn labelled_length(&self, period: &str) -> Option<&'a str> {
+        let text = &self.grounds.document.text;
+        text.match_indices(period).find_map(|(at, label)| {
+            let from = at + label.len();
+            let rest = text.get(from..text.floor_char_boundary((from + LABELLED).min(text.len())))?;
+            // What it says may stand on the line below.
+            let said = rest.trim_start_matches([':', '|', ' ', '\n', '\t']);
+            let said = said.get(..said.find('\n').unwrap_or(said.len()))?;
+            let begins = find_durations(said).first().is_some_and(|length| length.span.start() == 0);
+            let end = from + (rest.len() - rest.trim_start_matches([':', '|', ' ', '\n', '\t']).len()) + said.len();
+            text.get(at..end).filter(|_| begins)
+        })
     }
 
     /// The day that the document calls by the name that `quote` lets a term end on ("the Expiration Date"), or the last day
@@ -336,7 +363,9 @@ fn begins_with_contract(quote: &str, within: Span) -> bool {
     let to = quote.floor_char_boundary((within.end() + AROUND.1).min(quote.len()));
     let near = tokens(quote.get(from..to).unwrap_or_default());
     let any = |tokens: &[Token<'_>], words: &[&str]| tokens.iter().any(|t| words.iter().any(|w| t.is(w)));
-    any(&tokens(quote), &["term"]) && !any(&near, &BEGINNING) && !any(&near, &RUNNING_FROM)
+    let all = tokens(quote);
+    let lasts = any(&all, &["agreement", "contract"]) && any(&all, &["effect", "force"]);
+    (lasts || any(&all, &["term"])) && !any(&near, &BEGINNING) && !any(&near, &RUNNING_FROM)
 }
 
 /// What a length of time at `within` runs from, where that is a day that no words date: "project's in-service date" of "fifteen
@@ -354,19 +383,33 @@ fn event_after(quote: &str, within: Span) -> Option<String> {
     after.get(span.range()).filter(|_| !ended).map(str::to_owned)
 }
 
-/// The first day that a document's first lines name as the one it was made on or begins with.
-fn opening_day(grounds: &Grounds<'_>) -> Option<Start> {
+/// The first day that a document's first lines name as the one it was made on, and the first that they let something begin on.
+fn opening_days(grounds: &Grounds<'_>) -> (Option<Start>, Option<Start>) {
     const OPENING: usize = 2_500;
     let text = &grounds.document.text;
-    let head = text.get(..text.floor_char_boundary(OPENING))?;
-    with_roles(head).into_iter().find_map(|(found, role)| {
-        let Value::Date { iso } = &found.value else { return None };
-        let before = head.get(head.floor_char_boundary(found.span.start().saturating_sub(60))..found.span.start())?;
-        let made = ["made", "executed", "signed", "dated"].iter().any(|word| says(before, word))
-            || entered(grounds, found.span);
-        (role == Role::First || made).then_some(())?;
-        at(grounds, found.span, iso, "the date in its first lines".to_owned())
-    })
+    let head = text.get(..text.floor_char_boundary(OPENING)).unwrap_or(text);
+    let (mut made, mut begun) = (None, None);
+    for (found, role) in with_roles(head).into_iter().filter(|(found, _)| own(grounds, found.span)) {
+        let Value::Date { iso } = &found.value else { continue };
+        let before = head.get(head.floor_char_boundary(found.span.start().saturating_sub(60))..found.span.start());
+        let said = |word: &&str| before.is_some_and(|before| says(before, word));
+        let named =
+            ["made", "executed", "signed", "dated"].iter().any(|word| said(&word)) || entered(grounds, found.span);
+        let day = || at(grounds, found.span, iso, "the date in its first lines".to_owned());
+        if named {
+            made = made.or_else(day);
+        } else if role == Role::First {
+            begun = begun.or_else(day);
+        }
+    }
+    (made, begun)
+}
+
+/// Whether the date at `date` is not one of something else than the contract.
+fn own(grounds: &Grounds<'_>, date: Span) -> bool {
+    let sentence = sentences::at(&grounds.sentences, date.start());
+    let text = |s: Span| grounds.document.text.get(s.range()).unwrap_or_default();
+    sentence.is_none_or(|s| elsewhere::own_dates(text(s)).iter().any(|d| d.span.shifted(s.start()) == date))
 }
 
 /// Whether the sentence in which the date at `date` stands says before it that the contract is entered into: "is entered into
@@ -387,26 +430,53 @@ fn last_signed(grounds: &Grounds<'_>) -> Option<Start> {
 /// The day of the clause that says that the parties signed.
 fn witnessed(grounds: &Grounds<'_>) -> Option<Start> {
     let text = &grounds.document.text;
-    let clause = text.to_ascii_lowercase().rfind(WITNESS)?;
-    let clause = sentences::at(&grounds.sentences, clause)?;
-    let found = find_dates(text.get(clause.range())?).into_iter().next()?;
-    let Value::Date { iso } = &found.value else { return None };
-    at(grounds, found.span.shifted(clause.start()), iso, "the day on which the parties signed".to_owned())
+    // The opening is where "Dated" says the same of a contract without such a clause.
+    let later = grounds.sentences.iter().rev().take_while(|s| s.start() > text.len() / 3);
+    later.filter_map(|s| Some((*s, text.get(s.range())?))).find_map(|(sentence, said)| {
+        let lower = said.to_ascii_lowercase();
+        let signs = WITNESS.iter().any(|words| lower.contains(words));
+        if !signs && !SIGNING.iter().any(|word| lower.starts_with(word)) {
+            return None;
+        }
+        let found = find_dates(said).into_iter().next()?;
+        let near = signs || found.span.start() <= NAME_REACH;
+        let Value::Date { iso } = &found.value else { return None };
+        let named = "the day on which the parties signed".to_owned();
+        at(grounds, found.span.shifted(sentence.start()), iso, named).filter(|_| near)
+    })
 }
 
-/// The latest day that ends a line above a signature.
+/// The latest day that ends a line above a signature, or is a line below one.
 fn above_signatures(grounds: &Grounds<'_>) -> Option<Start> {
     let text = &grounds.document.text;
-    let above = text.match_indices(SIGNATURE).filter_map(|(sign, _)| {
+    let days = text.match_indices(SIGNATURE).filter_map(|(sign, _)| {
         let from = text.floor_char_boundary(sign.saturating_sub(NAME_REACH));
         let near = text.get(from..sign)?;
-        let found = find_dates(near).pop()?;
-        let rest = near.get(found.span.end()..)?;
+        let above = || {
+            let found = find_dates(near).pop()?;
+            let rest = near.get(found.span.end()..)?;
+            (rest.contains('\n') && rest.trim().is_empty()).then(|| (found.span.shifted(from), found))
+        };
+        let (span, found) = above().or_else(|| line_below(text, sign))?;
         let Value::Date { iso } = &found.value else { return None };
-        let own = rest.contains('\n') && rest.trim().is_empty();
-        at(grounds, found.span.shifted(from), iso, "the last date above a signature".to_owned()).filter(|_| own)
+        at(grounds, span, iso, "the last date at a signature".to_owned())
     });
-    above.max_by_key(|start| start.day)
+    days.max_by_key(|start| start.day)
+}
+
+/// The date of the first line below the signature at `sign` that has nothing but dates.
+fn line_below(text: &str, sign: usize) -> Option<(Span, Found)> {
+    let below = text.get(sign..text.floor_char_boundary((sign + BELOW).min(text.len())))?;
+    let mut from = sign;
+    below.split_inclusive('\n').find_map(|line| {
+        let start = from;
+        from += line.len();
+        let found = find_dates(line);
+        let written: usize = found.iter().map(|f| f.span.len()).sum();
+        let alone = line.chars().filter(|c| !c.is_whitespace()).count() <= written;
+        let first = found.into_iter().next().filter(|_| alone)?;
+        Some((first.span.shifted(start), first))
+    })
 }
 
 /// The latest of the days that stand beside "Date", as with signatures. "Delivery Date:" dates something else.

@@ -8,7 +8,7 @@ use chrono::NaiveDate;
 /// The names of the months: the English one, then what else stands for it.
 const MONTHS: [&[&str]; 12] = [
     &["January", "Jan", "Januar", "Jänner"],
-    &["February", "Feb", "Februar"],
+    &["February", "Feb", "Februar", "Feburary", "Febuary"],
     &["March", "Mar", "März"],
     &["April", "Apr"],
     &["May", "Mai"],
@@ -160,6 +160,8 @@ fn slashed(tokens: &[Token<'_>]) -> Option<(Date, usize)> {
 /// `15 March 2024`, `15th day of March, 2024`, `fifth day of May 2023`.
 fn day_month(tokens: &[Token<'_>]) -> Option<(Date, usize)> {
     let (day, mut used) = day(tokens)?;
+    // "16" April 2007: the day in quotation marks.
+    used += usize::from(tokens.get(used).is_some_and(|t| t.glued && matches!(t.text, "\"" | "”" | "»")));
     for word in ["day", "of"] {
         used += usize::from(tokens.get(used).is_some_and(|t| t.is(word)));
     }
@@ -203,7 +205,14 @@ fn day(tokens: &[Token<'_>]) -> Option<(u32, usize)> {
     {
         return Some((20 + base as u32 * 10 + n, 3));
     }
-    ordinal(first.text).map(|n| (n, 1))
+    // "first (1st) day of April".
+    let again = match tokens {
+        [_, open, digits, suffix, close, ..] if open.text == "(" && close.text == ")" => {
+            digits.kind == Kind::Number && suffix.glued && suffix.kind == Kind::Word
+        }
+        _ => false,
+    };
+    ordinal(first.text).map(|n| (n, if again { 5 } else { 1 }))
 }
 
 /// "315t", "1.5t": the "st" of a day that a scan shows as "5t".

@@ -12,7 +12,9 @@ const BETWEEN: &[&str] =
 /// All lengths of time in `text`, in order, not overlapping. Where words and digits disagree, the digits are taken and
 /// a note says so.
 pub fn find_durations(text: &str) -> Vec<Found> {
-    let tokens = tokens(text);
+    let mut tokens = tokens(text);
+    // A form that was filled in: "__one (1)__ year".
+    tokens.retain(|t| t.text != "_");
     let mut found = Vec::new();
     let mut i = 0;
     while i < tokens.len() {

@@ -1,0 +1,208 @@
+//! Dates that belong to something else than the agreement: to another document ("under the License Agreement dated May 1,
+//! 1998"), to an end ("which expires on June 30, 2012"), to what came before it or is still to come.
+
+use super::stated::{BETWEEN, is_called_effective};
+use crate::text::Span;
+use crate::values::tokens::{Kind, Token, tokens};
+use crate::values::{Found, find_dates};
+
+/// What bears a date of its own.
+const DOCUMENTS: [&str; 33] = [
+    "instrument",
+    "trust",
+    "declaration",
+    "agreement",
+    "agreements",
+    "contract",
+    "letter",
+    "lease",
+    "license",
+    "licence",
+    "plan",
+    "deed",
+    "attorney",
+    "intent",
+    "credit",
+    "understanding",
+    "note",
+    "order",
+    "proposal",
+    "report",
+    "statement",
+    "notice",
+    "indenture",
+    "memorandum",
+    "permit",
+    "certificate",
+    "prospectus",
+    "policy",
+    "patent",
+    "schedule",
+    "specification",
+    "resolution",
+    "request",
+];
+/// Words before such a document that make it another one, and those that make it this one.
+const ANOTHER: [&str; 16] = [
+    "to", "the", "a", "an", "that", "certain", "its", "their", "our", "your", "by", "under", "prior", "previous",
+    "said", "per",
+];
+const THIS: [&str; 4] = ["this", "these", "present", "hereby"];
+/// What takes effect on a day of its own.
+const RULES: [&str; 7] = ["rules", "regulations", "act", "law", "laws", "tariff", "schedule"];
+/// How many tokens the name of a document may have before its date.
+const NAME_REACH: usize = 12;
+/// Words right before a date by which something ended, was there already, or is still to be done.
+const OTHER_DAYS: [&str; 27] = [
+    "expire",
+    "expires",
+    "expired",
+    "expiring",
+    "expiry",
+    "until",
+    "till",
+    "through",
+    "since",
+    "before",
+    "than",
+    "by",
+    "ended",
+    "ending",
+    "issued",
+    "filed",
+    "granted",
+    "obtained",
+    "acquired",
+    "founded",
+    "adopted",
+    "published",
+    "approved",
+    "enacted",
+    "registered",
+    "recorded",
+    "revised",
+];
+
+/// Words by which a date before which they stand can be the agreement's own.
+const OWN: [&str; 26] = [
+    "execute",
+    "sign",
+    "witness",
+    "agreement",
+    "contract",
+    "made",
+    "entered",
+    "dated",
+    "date",
+    "executed",
+    "effective",
+    "signed",
+    "day",
+    "commence",
+    "commences",
+    "commencing",
+    "commencement",
+    "begin",
+    "begins",
+    "beginning",
+    "start",
+    "starts",
+    "starting",
+    "concluded",
+    "effect",
+    "force",
+];
+/// In how many tokens before the date they are looked for.
+const OWN_REACH: usize = 30;
+
+/// Whether the date at `date` of a sentence with `tokens` is that of something else than the agreement itself.
+pub(super) fn is_elsewhere(tokens: &[Token<'_>], date: Span) -> bool {
+    let before: Vec<&Token<'_>> = tokens.iter().take_while(|t| t.span.end() <= date.start()).collect();
+    let led = |t: &&&Token<'_>| !BETWEEN.iter().any(|w| t.is(w)) || t.is("dated");
+    let Some(at) = before.iter().rposition(|t| led(&t)) else { return false };
+    if is_called_effective(tokens.iter().skip_while(|t| t.span.start() < date.end())) {
+        return false;
+    }
+    let word = before.get(at);
+    if word.is_some_and(|t| OTHER_DAYS.iter().any(|w| t.is(w))) {
+        return true;
+    }
+    // "the License Agreement dated May 1, 1998", "the agreement of May 1, 1998".
+    let of = before.get(at + 1).is_some_and(|t| t.is("of")) && before.len() == at + 2;
+    // "which it bought on May 1, 1998": a date on a line of its own follows no small letters.
+    let as_of = before.windows(2).rev().take(3).any(|w| matches!(w, [r#as, of] if r#as.is("as") && of.is("of")));
+    let told = !as_of && before.last().is_some_and(|t| t.text.starts_with(char::is_lowercase));
+    let near = before.iter().rev().take(OWN_REACH);
+    if told && !near.clone().any(|t| OWN.iter().any(|w| t.is(w))) {
+        return true;
+    }
+    // "which came into force on October 1, 1999".
+    let took = |t: &&Token<'_>| t.is("came") || t.is("went") || t.is("took");
+    if before.get(at.saturating_sub(2)..at).is_some_and(|led| led.iter().copied().any(|t| took(&t))) {
+        return true;
+    }
+    // "its rules effective as of May 1, 2005".
+    let of_rules = at.checked_sub(1).and_then(|of| before.get(of)).is_some_and(|t| RULES.iter().any(|w| t.is(w)));
+    match word {
+        Some(t) if t.is("effective") => of_rules,
+        Some(t) if t.is("dated") => of_another(before.get(..at).unwrap_or_default()),
+        Some(_) if of => of_another(before.get(..=at).unwrap_or_default()),
+        _ => false,
+    }
+}
+
+/// The dates of `text` that can be the agreement's own.
+pub(crate) fn own_dates(text: &str) -> Vec<Found> {
+    let tokens = tokens(text);
+    find_dates(text).into_iter().filter(|date| !is_elsewhere(&tokens, date.span)).collect()
+}
+
+/// Whether `before` ends with the name of another document.
+fn of_another(before: &[&Token<'_>]) -> bool {
+    let mut name = before.iter().rev().skip_while(|t| t.text == "," || t.is("(") || t.text == ")");
+    if !name.next().is_some_and(|t| DOCUMENTS.iter().any(|w| t.is(w))) {
+        return false;
+    }
+    let named = |t: &&&Token<'_>| t.kind != Kind::Mark || ["&", "-", "/", ","].contains(&t.text);
+    let names: Vec<&&Token<'_>> = name.take_while(named).take(NAME_REACH).collect();
+    let Some(at) = names.iter().position(|t| THIS.iter().chain(&ANOTHER).any(|w| t.is(w))) else { return false };
+    let is = |at: usize, word: &str| names.get(at).is_some_and(|t| t.is(word));
+    // "This is an agreement dated May 1, 1998".
+    let itself = is(at + 1, "is") && is(at + 2, "this");
+    !itself && names.get(at).is_some_and(|t| ANOTHER.iter().any(|w| t.is(w)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn elsewhere(sentence: &str) -> Vec<bool> {
+        let tokens = tokens(sentence);
+        find_dates(sentence).iter().map(|date| is_elsewhere(&tokens, date.span)).collect()
+    }
+
+    #[test]
+    fn a_date_of_another_document_or_of_an_end_is_not_the_agreements() {
+        for sentence in [
+            "Under a Software License Agreement dated December 28, 1998 (the “License”), Elm licensed it.",
+            "which has retained us under a letter dated September 5, 2006",
+            "including the agency agreement of August 15, 1987",
+            "The letter of credit expires on May 20, 2012.",
+            "An ICP licence obtained on April 9, 2008 is needed.",
+        ] {
+            assert_eq!(elsewhere(sentence), [true], "{sentence}");
+        }
+    }
+
+    #[test]
+    fn its_own_date_is_its_own() {
+        for sentence in [
+            "This Supply Agreement dated as of May 17, 2013 is made by Elm Inc.",
+            "SUPPLY AGREEMENT, dated May 17, 2013, between Elm Inc. and Oak Inc.",
+            "Dated May 17, 2013",
+            "THIS AGREEMENT is made the 14th day of March, 2002",
+        ] {
+            assert_eq!(elsewhere(sentence), [false], "{sentence}");
+        }
+    }
+}

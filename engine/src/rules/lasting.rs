@@ -1,0 +1,305 @@
+//! How long an agreement lasts and when it ends, where a sentence says so in so many words: "The term of this Agreement is two
+//! years", "Term: May 1, 2011 to April 30, 2013". What is learned of sentences misses some of these, because each form is
+//! rare.
+
+use super::stated::{BETWEEN, WHAT, is_label};
+use crate::text::Span;
+use crate::values::tokens::{Kind, Token, tokens};
+use crate::values::{find_dates, find_durations};
+
+/// What a "Date:" is called that a term ends on.
+const ENDS: [&str; 4] = ["expiration", "expiry", "termination", "end"];
+/// Words that lead to the last day, and what may run until then.
+const UNTIL: [&str; 12] = [
+    "end",
+    "ending",
+    "ends",
+    "until",
+    "till",
+    "through",
+    "expire",
+    "expires",
+    "expiring",
+    "terminate",
+    "terminates",
+    "terminating",
+];
+const RUNS: [&str; 14] = [
+    "term",
+    "terms",
+    "period",
+    "agreement",
+    "agreements",
+    "contract",
+    "rights",
+    "appointment",
+    "engagement",
+    "deed",
+    "lease",
+    "license",
+    "licence",
+    "letter",
+];
+/// How many tokens may stand between such a word and the anniversary on which something ends.
+const UNTIL_REACH: usize = 20;
+/// How many tokens may count a point of a list, at most, and how soon in it the anniversary must come.
+const ITEM: usize = 4;
+const ITEM_REACH: usize = 10;
+/// Whose anniversary it may be.
+const WHAT_OF: [&str; 3] = ["agreement", "contract", "effective"];
+/// Which term it is that a label names, and the most words of such a label.
+const KINDS: [&str; 9] =
+    ["initial", "order", "primary", "contract", "agreement", "license", "lease", "original", "fixed"];
+const LABEL: usize = 5;
+/// What lasts as long as an agreement.
+const TERMS: [&str; 3] = ["term", "engagement", "appointment"];
+/// Words before the length of a renewal.
+const RENEWED: [&str; 9] =
+    ["renew", "renews", "renewed", "renewal", "extend", "extended", "additional", "successive", "further"];
+/// Words between a term or an agreement and how long it lasts.
+const LASTING: [&str; 58] = [
+    "effective",
+    "primary",
+    "has",
+    "ends",
+    "end",
+    "expire",
+    "expires",
+    "until",
+    "date",
+    "that",
+    "valid",
+    "hereunder",
+    "engagement",
+    "appointment",
+    "employment",
+    "begins",
+    "on",
+    "runs",
+    "the",
+    "term",
+    "of",
+    "this",
+    "agreement",
+    "contract",
+    "is",
+    "shall",
+    "will",
+    "be",
+    "for",
+    "a",
+    "an",
+    "initial",
+    "period",
+    "continue",
+    "continues",
+    "remain",
+    "remains",
+    "in",
+    "effect",
+    "full",
+    "force",
+    "and",
+    "to",
+    "run",
+    "last",
+    "have",
+    "hereof",
+    "duration",
+    "fixed",
+    "total",
+    "not",
+    "less",
+    "than",
+    ":",
+    ",",
+    "(",
+    ")",
+    "\"",
+];
+
+/// "End of Initial Term | 18-Feb-2002".
+fn is_end_label(before: &[&Token<'_>]) -> bool {
+    let words: Vec<&&Token<'_>> = before.iter().filter(|t| t.kind == Kind::Word && !t.is("initial")).collect();
+    matches!(words.as_slice(), [.., end, of, term] if end.text == "End" && of.is("of") && term.is("term"))
+}
+
+/// Whether `sentence` says how long the agreement lasts: "The term of this Agreement is two years".
+pub(super) fn lasts(sentence: &str) -> Option<Span> {
+    let tokens = tokens(sentence);
+    let dates: Vec<Span> = find_dates(sentence).into_iter().map(|date| date.span).collect();
+    let long = |length: Span| {
+        let before: Vec<&Token<'_>> = tokens.iter().take_while(|t| t.span.end() <= length.start()).collect();
+        // "begins on May 1, 2011 and runs for".
+        let dated = |t: &Token<'_>| dates.iter().any(|d| d.covers(t.span));
+        // "the term of this Charter is".
+        let this = |at: usize| at.checked_sub(1).and_then(|led| before.get(led)).is_some_and(|led| led.is("this"));
+        let run = before.iter().enumerate().rev();
+        let run = run.take_while(|(at, t)| LASTING.iter().any(|w| t.is(w)) || dated(t) || this(*at));
+        let is = |words: &[&str]| run.clone().any(|(_, t)| words.iter().any(|w| t.is(w)));
+        // "the term of this Agreement is", "this Agreement shall remain in effect for".
+        // "during the term and for two years".
+        let last = before.len().checked_sub(2).and_then(|at| before.get(at..));
+        let thereafter = matches!(last, Some([and, after]) if and.is("and") && (after.is("for") || after.is("a")));
+        // "It shall have a duration of seven years".
+        let it = || before.first().is_some_and(|t| t.is("it")) || is(&["this"]);
+        is_term(&tokens, length)
+            || is_labelled(&before)
+            || !thereafter
+                && is(&TERMS)
+                && is(&["is", "be", "for", "has", "have", "end", "ends", "expire", "expires", ":"])
+            || is(&["duration"]) && is(&["has", "have"]) && it()
+            || (is(&["agreement", "contract", "this"]) && is(&["effect", "force", "valid", "effective"]))
+    };
+    let whole = Span::new(0, sentence.len());
+    let lasts = find_durations(sentence).into_iter().any(|found| long(found.span));
+    (lasts || runs_from(sentence, &tokens) || until_anniversary(&tokens) || is_item_anniversary(&tokens))
+        .then_some(whole)
+}
+
+/// Whether `before` a length of time is a label that says it is the one of a term: "4. Initial Term", "Order Term |".
+fn is_labelled(before: &[&Token<'_>]) -> bool {
+    let words: Vec<&&Token<'_>> = before.iter().filter(|t| t.kind == Kind::Word).collect();
+    let kind = |t: &Token<'_>| KINDS.iter().any(|w| t.is(w));
+    let capital = |t: &Token<'_>| t.text.starts_with(char::is_uppercase);
+    match words.as_slice() {
+        [.., of, term] if words.len() <= LABEL => {
+            kind(of) && capital(of) && ["term", "period", "duration"].iter().any(|w| term.is(w))
+        }
+        [term] => before.len() <= LABEL && capital(term) && (term.is("term") || term.is("duration")),
+        _ => false,
+    }
+}
+
+/// "this Agreement shall remain in effect until the fifth anniversary".
+fn until_anniversary(tokens: &[Token<'_>]) -> bool {
+    let Some(at) = tokens.iter().position(|t| t.is("anniversary")) else { return false };
+    let before = tokens.get(..at).unwrap_or_default();
+    let Some(until) = before.iter().rposition(|t| UNTIL.iter().any(|w| t.is(w))) else { return false };
+    let mut run = before.iter().take(until).rev().take_while(|t| LASTING.iter().any(|w| t.is(w)));
+    // "commencing on the date of this agreement and ending on": a period of something else.
+    let other = before.get(..until).and_then(<[_]>::last).is_some_and(|t| t.is("and"));
+    !other && at - until <= UNTIL_REACH && run.any(|t| WHAT.iter().any(|w| t.is(w)))
+}
+
+/// Whether the length at `length` is one of a term and not of its renewal: "agree to a 24 month term".
+fn is_term(tokens: &[Token<'_>], length: Span) -> bool {
+    let term = tokens.iter().find(|t| t.span.start() >= length.end()).is_some_and(|t| t.is("term"));
+    let what = tokens.iter().any(|t| t.is("agreement") || t.is("contract") || t.is("parties"));
+    let renewed = |t: &Token<'_>| RENEWED.iter().any(|w| t.is(w));
+    term && what && !tokens.iter().take_while(|t| t.span.end() <= length.start()).any(renewed)
+}
+
+/// "Two (2) years from the Effective Date", below a heading that says of what.
+fn runs_from(sentence: &str, tokens: &[Token<'_>]) -> bool {
+    let Some(length) = find_durations(sentence).into_iter().next().filter(|found| found.span.start() == 0) else {
+        return false;
+    };
+    let after = tokens.iter().skip_while(|t| t.span.start() < length.span.end());
+    let mut after = after.skip_while(|t| t.is("commencing") || t.is("beginning"));
+    let from = after.next().is_some_and(|t| ["from", "after", "on"].iter().any(|w| t.is(w)));
+    let day = |t: &Token<'_>| ["effective", "commencement", "start"].iter().any(|w| t.is(w));
+    let named: Vec<&Token<'_>> = after.skip_while(|t| t.is("the")).take(3).collect();
+    from && named.windows(2).any(|w| matches!(w, [of, date] if day(of) && date.is("date")))
+}
+
+/// "(a) the fifth (5th) anniversary of this Agreement": of several days on which a term may end, listed below the sentence.
+fn is_item_anniversary(tokens: &[Token<'_>]) -> bool {
+    let item =
+        tokens.iter().position(|t| t.is("the")).is_some_and(|the| the <= ITEM && tokens.iter().take(the).all(is_mark));
+    let at = tokens.iter().position(|t| t.is("anniversary")).filter(|at| item && *at <= ITEM_REACH);
+    let of = at.and_then(|at| tokens.get(at + 1..at + 4));
+    matches!(of, Some([of, this, agreement]) if of.is("of") && (this.is("this") || this.is("the")) && WHAT_OF.iter().any(|w| agreement.is(w)))
+}
+
+/// Whether a token can be part of what counts the points of a list: "(a)", "ii.".
+fn is_mark(token: &Token<'_>) -> bool {
+    token.kind == Kind::Mark || token.text.len() <= 3
+}
+
+/// What of `sentence` says on which day a term ends: all of a sentence that lets a term or a period run to a date.
+pub(super) fn ends(sentence: &str) -> Option<Span> {
+    let tokens = tokens(sentence);
+    let dates = find_dates(sentence);
+    let ends = |date: &Span| {
+        let before: Vec<&Token<'_>> = tokens.iter().take_while(|t| t.span.end() <= date.start()).collect();
+        let Some(at) = before.iter().rposition(|t| !BETWEEN.iter().any(|w| t.is(w))) else { return false };
+        // "until and including", "up to and including".
+        let including = before.get(at).is_some_and(|t| t.is("including"));
+        let at = if including { at.saturating_sub(2) } else { at };
+        // "to" leads to an end only where a beginning stands before it: "from May 1 to June 1".
+        let word = before.get(at);
+        let begun = |t: &&&Token<'_>| dates.iter().any(|d| d.span.end() <= t.span.start());
+        let to = word.filter(|t| t.is("to") || t.is("-") || t.is("–")).is_some_and(|t| begun(&t));
+        let up = word.is_some_and(|t| t.is("to"))
+            && at.checked_sub(1).and_then(|i| before.get(i)).is_some_and(|t| t.is("up"));
+        let ends = to || up || word.is_some_and(|t| UNTIL.iter().any(|w| t.is(w)));
+        is_end_label(&before) || ends && before.iter().take(at).any(|t| RUNS.iter().any(|w| t.is(w)))
+    };
+    let ends = dates.iter().any(|d| ends(&d.span) || is_label(&tokens, d.span, &ENDS));
+    ends.then(|| Span::new(0, sentence.len()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_says_the_day_of_the_end_is_found() {
+        for whole in [
+            "Expiration Date: June 30, 2015",
+            "The rights granted herein expire on 31 March 2016.",
+            "TERM: November 01, 2014 to October 31, 2017",
+            "Terms of the project: 12 weeks from May 8, 2018 to July 3, 2018",
+            "“CONTRACT PERIOD” means the time commencing on signature and terminating on May 31, 2016.",
+            "This Agreement shall be in effect until March 18. 2021, unless ended before.",
+            "The Contract is valid till December 31, 2009.",
+            "This Agreement shall be in force from 1.2.2013 up to 31.1.2018.",
+            "The Term is hereby extended from July 1, 2014 to and including December 31, 2015.",
+            "| End of Initial Term | 18 February 2002 |",
+        ] {
+            assert_eq!(ends(whole), Some(Span::new(0, whole.len())), "{whole}");
+        }
+        for other in
+            ["The term begins on May 1, 2011.", "Goods were sold from May 1, 2011 to June 1, 2011.", "until May 2"]
+        {
+            assert_eq!(ends(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn what_says_how_long_an_agreement_lasts_is_found() {
+        for whole in [
+            "Term: twelve (12) months from the date of the Agreement.",
+            "The term of this Agreement is twenty-four (24) months.",
+            "This Agreement shall continue in effect for a period of one year from its execution.",
+            "The initial term of this Agreement begins on May 1, 2011 and runs for a 36-month period.",
+            "The parties agree to a 24-month term, beginning on October 15, 2010.",
+            "Two (2) years from the Effective Date, renewable.",
+            "(a) The fifth (5th) anniversary of this Agreement; and",
+            "This Agreement shall be valid for three years from the date of signing.",
+            "4. Initial Term Three (3) years from the Commencement Date",
+            "36 months from Commencement Date",
+            "It shall have a duration of seven (7) years from its entry into force.",
+            "This Basic Agreement shall be effective for one (1) year from the date of its conclusion.",
+            "The term of this Charter is four (4) years from the Effective Date.",
+            "His appointment shall be for one (1) year from the date hereof.",
+            "This Agreement shall remain in effect until the earlier of these: (a) The fifth (5th) anniversary of it.",
+        ] {
+            assert_eq!(lasts(whole), Some(Span::new(0, whole.len())), "{whole}");
+        }
+        for other in [
+            "During the term and for two years thereafter he keeps secrets.",
+            "A further 2-year term of this Agreement",
+        ] {
+            assert_eq!(lasts(other), None, "{other}");
+        }
+        for other in [
+            "The warranty shall have a duration of two years.",
+            "The warranty is two years.",
+            "During the term, either party may end it on two months' notice.",
+        ] {
+            assert_eq!(lasts(other), None, "{other}");
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! How long a term lasts, in the ways contracts say it: "two years", "the third anniversary", "the end of Year 3", "the 30th day
+//! after".
+
+use crate::text::Span;
+use crate::values::dates::ordinal;
+use crate::values::tokens::{Token, tokens};
+use crate::values::{Value, find_durations};
+
+/// How many tokens after a length of time say that it is one of a notice.
+const OF_NOTICE: usize = 5;
+/// How many tokens after "end of" a year may stand, and the number that is no count of years but one of the calendar's.
+const YEAR_REACH: usize = 9;
+const FIRST_DATE: u32 = 100;
+
+/// How long the term of `quote` lasts, and where that stands: its first length of time, "third anniversary", "end of the
+/// third Contract Year", or "30th day after".
+pub(super) fn length(quote: &str) -> Option<(Span, u32, String)> {
+    let said = find_durations(quote).into_iter().find_map(|found| match found.value {
+        Value::Duration { count, unit } if count > 0 && !is_of_notice(quote, found.span) => {
+            Some((found.span, count, unit))
+        }
+        _ => None,
+    });
+    let counted = anniversary(quote).or_else(|| numbered_year(quote)).map(|(at, years)| (at, years, "year".to_owned()));
+    let day = day_after(quote).or_else(|| month_after(quote));
+    said.into_iter().chain(counted).chain(day).min_by_key(|(at, _, _)| at.start())
+}
+
+/// Whether the length at `length` is one of a notice: "at least one (1) year advance written notice".
+fn is_of_notice(quote: &str, length: Span) -> bool {
+    let after = tokens(quote.get(length.end()..).unwrap_or_default());
+    after.iter().take(OF_NOTICE).any(|t| t.is("notice"))
+}
+
+/// "the 30th day after": where, and how long after.
+fn day_after(quote: &str) -> Option<(Span, u32, String)> {
+    let tokens = tokens(quote);
+    tokens.windows(4).find_map(|w| match w {
+        [n, th, day, after] if th.is("th") && day.is("day") && (after.is("after") || after.is("following")) => {
+            Some((n.span.union(after.span), n.text.parse().ok()?, "day".to_owned()))
+        }
+        _ => None,
+    })
+}
+
+/// "the twenty-fourth month after", "the sixth month following": where, and how long after.
+fn month_after(quote: &str) -> Option<(Span, u32, String)> {
+    let tokens = tokens(quote);
+    let at = tokens.windows(2).position(
+        |w| matches!(w, [month, after] if month.is("month") && (after.is("after") || after.is("following"))),
+    )?;
+    let nth = at.checked_sub(1)?;
+    let count = ordinal_at(&tokens, nth)?;
+    Some((tokens.get(nth)?.span.union(tokens.get(at + 1)?.span), count, "month".to_owned()))
+}
+
+/// The number that the token at `at` names, with the tens before it: "twenty-fourth".
+fn ordinal_at(tokens: &[Token<'_>], at: usize) -> Option<u32> {
+    let ones = ordinal(tokens.get(at)?.text)?;
+    let dash = at.checked_sub(1).and_then(|dash| tokens.get(dash)).is_some_and(|t| t.text == "-");
+    let tens = at.checked_sub(2).and_then(|tens| tokens.get(tens)).filter(|_| dash && ones < 10);
+    Some(
+        ones + tens.map_or(0, |t| {
+            if t.is("twenty") {
+                20
+            } else if t.is("thirty") {
+                30
+            } else {
+                0
+            }
+        }),
+    )
+}
+
+/// "the third (3rd) anniversary": where, and which.
+fn anniversary(quote: &str) -> Option<(Span, u32)> {
+    let tokens = tokens(quote);
+    let at = tokens.iter().position(|t| t.is("anniversary"))?;
+    let end = tokens.get(at)?.span;
+    (at.saturating_sub(6)..at).find_map(|i| Some((tokens.get(i)?.span.union(end), ordinal_at(&tokens, i)?)))
+}
+
+/// "the end of the third (3rd) Contract Year", "the end of Year 3": where, and which.
+fn numbered_year(quote: &str) -> Option<(Span, u32)> {
+    let tokens = tokens(quote);
+    let ends = |i: &usize| matches!(tokens.get(*i..*i + 2), Some([end, of]) if end.is("end") && of.is("of"));
+    let from = (0..tokens.len()).find(ends)?;
+    let near = tokens.iter().skip(from + 2).take(YEAR_REACH);
+    let year = near.clone().position(|t| t.is("year"))?;
+    let at = |t: &Token<'_>| tokens.get(from).map(|end| end.span.union(t.span));
+    let after = near.clone().nth(year + 1).and_then(|t| Some((at(t)?, t.text.parse().ok()?)));
+    // "the end of the calendar year" has no number.
+    let before = || near.clone().take(year).find_map(|t| Some((at(t)?, ordinal(t.text)?)));
+    before().or(after.filter(|(_, years)| (1..FIRST_DATE).contains(years)))
+}
