@@ -55,7 +55,8 @@ const BEGINS: f64 = 0.65;
 /// CUAD's training split, 92 in 100, whose day is given as noted; and how far into the document those lines go, in bytes.
 const MADE: f64 = 0.9;
 const MADE_WITHIN: usize = 6_000;
-/// How probable it is that the day on which it is made is noted as its day of effect.
+/// How probable it is that the day on which it is made is noted as its day of effect, a little less than in CUAD's training
+/// split: 180 of 311 contracts.
 const MADE_TAKES_EFFECT: f64 = 0.5;
 /// The learned field that holds the law.
 const GOVERNING_LAW: &str = "Governing Law";
@@ -153,7 +154,7 @@ impl<'a> Ruled<'a> {
                         Some((Piece::Date, _)) if field.name == EFFECTIVE_DATE => {
                             let all = self.raised(all.collect(), stated::called_effective, CALLED);
                             let all = self.raised(all, stated::begins_on, BEGINS);
-                            let all = self.made(self.begun(all), MADE_TAKES_EFFECT);
+                            let all = self.made_beside(self.begun(all), category.threshold);
                             self.stated(all, category.threshold, stated::takes_effect)
                         }
                         Some((Piece::Date, _)) if field.name == AGREEMENT_DATE => self.made(all.collect(), MADE),
@@ -246,6 +247,13 @@ impl<'a> Ruled<'a> {
         let named = texts().filter_map(|(_, t)| named_day::begins_on_named(t)).find_map(|name| dated(&name));
         candidates.iter_mut().filter(|c| Some(c.span) == named).for_each(|c| c.score = c.score.max(BEGINS));
         candidates
+    }
+
+    /// `candidates` with the day more sure on which the agreement is made, where one reaches `threshold`: where none does, nothing
+    /// says when it takes effect, and the day is inferred.
+    fn made_beside(&self, candidates: Vec<Candidate>, threshold: f64) -> Vec<Candidate> {
+        let given = candidates.iter().any(|c| c.score >= threshold);
+        if given { self.made(candidates, MADE_TAKES_EFFECT) } else { candidates }
     }
 
     /// `candidates` with the day more sure on which the first lines say that the agreement is made: `least`, if it is less.

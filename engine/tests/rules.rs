@@ -113,6 +113,43 @@ fn a_date_a_name_a_title_are_given_alone_and_each_once() {
     }
 }
 
+/// The first value that the rules give for a date of `text`.
+fn day(text: &str, label: &str) -> Option<String> {
+    let result = run(text, "cuad").unwrap();
+    result.claims.into_iter().find(|c| c.label == label)?.value.map(|value| value.to_string())
+}
+
+#[test]
+fn an_agreement_has_its_own_days_and_not_those_of_what_it_speaks_of() {
+    let milk = "MILK SUPPLY AGREEMENT\n\nAgreement between Elm Dairy Association, an Ohio cooperative (the \"Seller\"), and Oak \
+                Foods, Inc., an Ohio corporation (\"Buyer\").\n\nWHEREAS, Buyer has a plant that it bought from Ash Creamery Co. on \
+                August 15, 1994;\n\n1. PERIOD. This agreement shall take effect on July 1, 1998 and shall run for four years.\n\n\
+                IN WITNESS WHEREOF, the parties have caused this agreement to be signed this 3rd day of June, 1998.";
+    assert_eq!(day(milk, "Agreement Date").as_deref(), Some("1998-06-03"));
+    assert_eq!(day(milk, "Effective Date").as_deref(), Some("1998-07-01"));
+    let letter = "ELM FOODS COMPANY\n\nJune 24, 2014\n\nOak Packers, Inc.\n12 Mill Road, Ellmar\n\nRe: Extension of the Packing \
+                  Agreement dated as of July 1, 2009 between Elm Foods Company (\"Elm\") and Oak Packers, Inc. (\"Oak\")\n\nDear \
+                  Ann:\n\nThe Term is hereby extended from July 1, 2014 to and including December 31, 2015.\n\nVery truly \
+                  yours,\n\nELM FOODS COMPANY\nBy: /s/ Ben Ode";
+    assert_eq!(day(letter, "Agreement Date").as_deref(), Some("2014-06-24"));
+    assert_eq!(day(letter, "Expiration Date").as_deref(), Some("2015-12-31"));
+    let named = "AGREEMENT made the 14th day of March 2002 between Elm Limited (\"Elm\") and Oak plc (\"Oak\").\n\n\"Commencement \
+                 Date\" means 1st April 2002.\n\nThis Agreement shall come into force on the Commencement Date and continue until 31 \
+                 March 2007.";
+    assert_eq!(day(named, "Agreement Date").as_deref(), Some("2002-03-14"));
+    assert_eq!(day(named, "Effective Date").as_deref(), Some("2002-04-01"));
+}
+
+#[test]
+fn columns_of_signatures_are_no_parties() {
+    let text = "This Supply Agreement is made on May 1, 2011 by and between Elm Works, Inc., an Ohio corporation (\"Elm\"), and Oak \
+                Mills, Inc., an Ohio corporation (\"Oak\").\n\nELM WORKS, INC. OAK MILLS, INC.\nBy: /s/ Ann Lee By: /s/ Ben Ode";
+    let result = run(text, "cuad").unwrap();
+    let parties: Vec<&str> = result.claims.iter().filter(|c| c.label == "Parties").map(|c| c.text.as_str()).collect();
+    assert!(parties.contains(&"Elm Works, Inc.") && parties.contains(&"Oak Mills, Inc."), "{parties:?}");
+    assert!(!parties.iter().any(|name| name.to_lowercase().contains("inc. oak")), "{parties:?}");
+}
+
 #[test]
 fn pieces_are_found_in_their_forms() {
     let forms = "This Deed is made on the ____ day of June, 2026 and as of [●], 2019 by Percy Rockdale LLC (the Company) \

@@ -36,7 +36,9 @@ pub(super) fn borne(text: &str) -> Option<Span> {
     let labelled = |label: &&str| -> Option<Span> {
         let within = if DATE_LABELS.contains(label) { DATE_WITHIN } else { LABELS_WITHIN };
         let places = lower.match_indices(*label).map(|(at, label)| (at, at + label.len()));
-        let mut begins = places.filter(|(at, _)| *at < within && at_line_start(&lower, *at));
+        // "the trust\ndated May 1, 1991" goes on with a sentence.
+        let capital = |at: usize| text.get(at..).is_some_and(|t| t.starts_with(char::is_uppercase));
+        let mut begins = places.filter(|(at, _)| *at < within && capital(*at) && at_line_start(&lower, *at));
         // "dated June 30, 2000 between" is the end of a sentence.
         let ends =
             |date: &Span| text.get(date.end()..).is_none_or(|t| t.trim_start_matches([' ', '.']).starts_with('\n'));

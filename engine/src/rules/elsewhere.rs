@@ -118,8 +118,8 @@ const OWN_REACH: usize = 30;
 /// Whether the date at `date` of a sentence with `tokens` is that of something else than the agreement itself.
 pub(super) fn is_elsewhere(tokens: &[Token<'_>], date: Span) -> bool {
     let before: Vec<&Token<'_>> = tokens.iter().take_while(|t| t.span.end() <= date.start()).collect();
-    let led = |t: &&&Token<'_>| !BETWEEN.iter().any(|w| t.is(w)) || t.is("dated");
-    let Some(at) = before.iter().rposition(|t| led(&t)) else { return false };
+    let says = |t: &Token<'_>| t.is("dated") || !BETWEEN.iter().any(|w| t.is(w));
+    let Some(at) = before.iter().rposition(|t| says(t)) else { return false };
     if is_called_effective(tokens.iter().skip_while(|t| t.span.start() < date.end())) {
         return false;
     }
@@ -130,15 +130,15 @@ pub(super) fn is_elsewhere(tokens: &[Token<'_>], date: Span) -> bool {
     // "the License Agreement dated May 1, 1998", "the agreement of May 1, 1998".
     let of = before.get(at + 1).is_some_and(|t| t.is("of")) && before.len() == at + 2;
     // "which it bought on May 1, 1998": a date on a line of its own follows no small letters.
-    let as_of = before.windows(2).rev().take(3).any(|w| matches!(w, [r#as, of] if r#as.is("as") && of.is("of")));
+    let as_of = before.windows(2).rev().take(3).any(|w| matches!(w, [first, of] if first.is("as") && of.is("of")));
     let told = !as_of && before.last().is_some_and(|t| t.text.starts_with(char::is_lowercase));
-    let near = before.iter().rev().take(OWN_REACH);
-    if told && !near.clone().any(|t| OWN.iter().any(|w| t.is(w))) {
+    let mut near = before.iter().rev().take(OWN_REACH);
+    if told && !near.any(|t| OWN.iter().any(|w| t.is(w))) {
         return true;
     }
     // "which came into force on October 1, 1999".
-    let took = |t: &&Token<'_>| t.is("came") || t.is("went") || t.is("took");
-    if before.get(at.saturating_sub(2)..at).is_some_and(|led| led.iter().copied().any(|t| took(&t))) {
+    let took = |t: &&Token<'_>| ["came", "went", "took"].iter().any(|w| t.is(w));
+    if before.get(at.saturating_sub(2)..at).is_some_and(|led| led.iter().any(took)) {
         return true;
     }
     // "its rules effective as of May 1, 2005".

@@ -4,7 +4,7 @@
 
 use super::called::{defined, open_beside, open_in};
 use super::labelled::by_label;
-use super::name::{END, HEAD, acting_for, begins_with_brand, ends_with_form, is_person, name_in};
+use super::name::{END, HEAD, acting_for, begins_with_brand, couple, ends_with_form, is_person, name_in};
 use super::roles::roles;
 use crate::ground::stands_on_words;
 use crate::text::{DocText, Span};
@@ -161,7 +161,8 @@ fn parted(text: &str, names: &[Span]) -> Option<Vec<Span>> {
 
 /// Whether the first of `names` or the second has a legal form, and each has one or is no more than a few words in capitals.
 fn look_like_names(text: &str, names: &[Span]) -> bool {
-    let formed = |name: &Span| ends_with_form(text, *name);
+    let quoted = |name: &Span| text.get(name.range()).is_some_and(|t| t.ends_with(['"', '”', '»']));
+    let formed = |name: &Span| ends_with_form(text, *name) || quoted(name);
     let person = |name: &Span| {
         let name = text.get(name.range()).unwrap_or_default();
         name.split_whitespace().count() <= 4
@@ -182,15 +183,34 @@ fn paragraphs(head: &str) -> impl Iterator<Item = Span> + '_ {
     starts.into_iter().filter(begins).map(move |at| Span::new(at, end(at)))
 }
 
-/// The names above and below a line that is only "and", as covers of agreements have them.
+/// The names above and below a line that is only "and", as covers of agreements have them, or those of a numbered list.
 fn cover(head: &str) -> Vec<Span> {
     let lines: Vec<Span> = lines(head, Span::new(0, head.len())).collect();
+    let listed = numbered(head, &lines);
+    if listed.len() >= 2 && listed.iter().any(|name| ends_with_form(head, *name)) {
+        return listed;
+    }
     let alone = |line: &Span| head.get(line.range()).is_some_and(|t| t.eq_ignore_ascii_case("and"));
     let around = lines.windows(3).filter_map(|w| match w {
         [above, and, below] if alone(and) => Some([name_at(head, *above)?, name_at(head, *below)?]),
         _ => None,
     });
     around.take(1).flatten().collect()
+}
+
+/// The names of lines that are counted one after the other: "(1) Elm Limited", "(2) Ann Lee".
+fn numbered(head: &str, lines: &[Span]) -> Vec<Span> {
+    let mut found = Vec::new();
+    for line in lines {
+        let mark = format!("({})", found.len() + 1);
+        let text = head.get(line.range()).unwrap_or_default();
+        match text.strip_prefix(&mark).and_then(|rest| Some(name_in(rest)?.shifted(line.start() + mark.len()))) {
+            Some(name) => found.push(name),
+            None if found.len() >= 2 => break,
+            None => found.clear(),
+        }
+    }
+    found
 }
 
 /// The lines of `within` that are not blank, without white space around them.
@@ -210,7 +230,8 @@ pub(super) fn name_at(text: &str, line: Span) -> Option<Span> {
     let foreign =
         |(at, _): &(usize, &str)| line_text.get(at + 1..).is_some_and(|t| !t.starts_with(|c: char| c.is_ascii()));
     let end = line_text.match_indices('(').find(foreign).map(|(at, _)| at);
-    let end = line_text.find("   ").into_iter().chain(end).min().unwrap_or(line_text.len());
+    let column = ["   ", " |"].iter().filter_map(|mark| line_text.find(mark));
+    let end = column.chain(end).min().unwrap_or(line_text.len());
     Some(name_in(line_text.get(..end)?)?.shifted(line.start()))
 }
 
@@ -233,7 +254,11 @@ fn names_in(text: &str, region: Span) -> Vec<Span> {
         // A heading that names one party, and then the introduction does.
         let text_of = |name: &Span| text.get(name.range()).unwrap_or_default();
         let again = |name: &Span| found.iter().any(|f| text_of(f).eq_ignore_ascii_case(text_of(name)));
-        found.extend(called.name.filter(|name| !again(name)));
+        let Some(name) = called.name.filter(|name| !again(name)) else { continue };
+        match couple(text, name) {
+            Some(both) => found.extend(both),
+            None => found.push(name),
+        }
     }
     found
 }
@@ -279,7 +304,7 @@ fn next_party(between: &str) -> Option<usize> {
     starts.sort_unstable();
     let begins = |&&at: &&usize| {
         let next = between.get(at..).unwrap_or_default();
-        let next = next.trim_start_matches(|c: char| c.is_whitespace() || c == ':');
+        let next = next.trim_start_matches(|c: char| c.is_whitespace() || matches!(c, ':' | '_'));
         let next = ["the ", "each of "].iter().find_map(|lead| next.strip_prefix(lead)).unwrap_or(next);
         // After "(2)".
         let next =
@@ -383,6 +408,12 @@ mod tests {
             ["HILL 2005 LIMITED", "JOHN WEAVER"]
         );
         assert!(found("we met\nand\nthey spoke").is_empty());
+        assert_eq!(
+            found(
+                "Dated 8 October 2010\n\n(1) ELM GROUP LIMITED\n(2) ANN LEE\n(3) OAK FUND, L.P.\n\nSHAREHOLDERS' AGREEMENT"
+            ),
+            ["ELM GROUP LIMITED", "ANN LEE", "OAK FUND, L.P."]
+        );
     }
 
     #[test]

@@ -37,12 +37,21 @@ pub(super) fn by_label(head: &str) -> Vec<Span> {
     after_labels(head, &roles)
 }
 
+/// A line without what counts the points of a form, or the edge of a table: "Item 2 Licensor Elm Inc.", "| Licensor | Elm Inc. |".
+fn after_item(head: &str, line: Span) -> Span {
+    let text = head.get(line.range()).unwrap_or_default();
+    let item = text.strip_prefix("Item ").map(|t| t.trim_start_matches(|c: char| c.is_ascii_digit() || c == ' '));
+    let rest = item.unwrap_or(text).trim_start_matches(['|', ' ']);
+    Span::new(line.end() - rest.len(), line.end())
+}
+
 /// The labels of a line, each with the role it names: the first at its beginning, and another after a name: "Licensor: Orion
 /// Works Licensee: Elm Inc.".
 fn labels(head: &str, line: Span) -> Vec<(Span, String)> {
+    let line = after_item(head, line);
     let text = head.get(line.range()).unwrap_or_default();
     let first = |text: &str| {
-        let (label, _) = text.split_once(':')?;
+        let (label, _) = text.split_once([':', '|'])?;
         Some((label.len() + 1, labelled_role(label)?))
     };
     // "LICENSOR", and the name below it.
@@ -89,7 +98,8 @@ fn labelled_role(label: &str) -> Option<String> {
     let words: Vec<&str> = role.split_whitespace().collect();
     let by_letter = matches!(words.as_slice(), ["party", letter] if letter.len() == 1);
     // Whatever it is: "Pledgor (Party A)".
-    let said = words.len() == 1 && bracket.trim_start().to_lowercase().starts_with("party ");
+    let bracket = bracket.trim_start().to_lowercase();
+    let said = words.len() == 1 && (bracket.starts_with("party ") || bracket.starts_with("legal name"));
     let known = said || ROLES.contains(&role.as_str()) || CALLED.contains(&role.as_str());
     (by_letter || known).then_some(role)
 }
@@ -149,6 +159,17 @@ mod tests {
             found("SENDER ELM PETROLEUM LIMITED\n\nTAX ID 1\n\nSHIPPER OAK S.A.   TAX ID 2\n\nShipper shall pay."),
             ["ELM PETROLEUM LIMITED", "OAK S.A."]
         );
+        assert_eq!(
+            found(
+                "Item 1 Date May 1, 2011\nItem 2 Licensor Elm Park Limited\nABN 00 618\nItem 3 Licensee Oak Sweets Pty Ltd\n"
+            ),
+            ["Elm Park Limited", "Oak Sweets Pty Ltd"]
+        );
+        assert_eq!(
+            found("| Subscriber | Elm Portals B.V. |\n| Street | Oak Lane |\n| Publisher | Oak News, Inc. |\n"),
+            ["Elm Portals B.V.", "Oak News, Inc."]
+        );
+        assert_eq!(found("Affiliate (legal name): Elm Bank, FSB\nAddress: Ellmar"), ["Elm Bank, FSB"]);
         assert_eq!(
             found("Licensor: ELM PICTURES Licensee THE OAK FILM CORPORATION\n\nTHIS AGREEMENT"),
             ["ELM PICTURES", "THE OAK FILM CORPORATION"]

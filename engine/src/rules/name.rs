@@ -10,7 +10,11 @@ const DATED: usize = 40;
 /// The word that does where a list follows.
 pub(super) const HEAD: &str = "parties";
 /// What stands before the names of parties that are listed by what they are: "Licensor: Orion Works".
-pub(super) const ROLES: [&str; 41] = [
+pub(super) const ROLES: [&str; 45] = [
+    "service provider",
+    "subscriber",
+    "collaborator",
+    "affiliate",
     "licensor",
     "licensee",
     "franchisor",
@@ -108,9 +112,13 @@ pub(super) fn name_in(text: &str) -> Option<Span> {
     let start = beginning(text);
     let start = start + acting_for(text.get(start..)?);
     let rest = text.get(start..)?;
+    if let Some(end) = quoted_name(rest) {
+        return Some(Span::new(start, start + end));
+    }
     let rest = rest.get(..rest.find(END).unwrap_or(rest.len()))?;
     let brand = begins_with_brand(rest);
-    let mut shown = rest.to_owned();
+    // "___Elm Works Inc.______": a form that was filled in. Of one byte each, so every place stays where it is.
+    let mut shown = rest.replace('_', " ");
     if brand && let Some(first) = shown.get_mut(..1) {
         // Read as any name; of one byte, so every place stays where it is.
         first.make_ascii_uppercase();
@@ -128,11 +136,27 @@ pub(super) fn name_in(text: &str) -> Option<Span> {
     is_name(name, brand).then(|| Span::new(at, at + name.len()))
 }
 
+/// How long a name is that stands in quotation marks after its legal form: `OAO "Elm Titan"`.
+fn quoted_name(text: &str) -> Option<usize> {
+    const FORMS_BEFORE: [&str; 9] = ["OAO", "OOO", "ZAO", "PAO", "JSC", "OJSC", "CJSC", "PJSC", "LLC"];
+    let (form, name) = text.split_once(' ')?;
+    let open = name.chars().next().filter(|c| matches!(c, '"' | '“' | '«'))?;
+    let close = name.get(open.len_utf8()..)?.find(['"', '”', '»'])? + open.len_utf8();
+    let end = close + name.get(close..)?.chars().next()?.len_utf8();
+    let capital = name.get(open.len_utf8()..).is_some_and(|t| t.starts_with(char::is_uppercase));
+    (FORMS_BEFORE.contains(&form) && capital && end <= QUOTED).then_some(form.len() + 1 + end)
+}
+
+/// Longest name in quotation marks, in bytes.
+const QUOTED: usize = 80;
+
 /// A name without the number of a register or a passport after it, and whatever follows: "Ann Lee (I.D. 290925)".
 fn without_number(text: &str) -> &str {
     let numbered = |(at, _): &(usize, &str)| {
-        let inner = text.get(at + 1..).and_then(|t| t.split_once(')')).map_or("", |(inner, _)| inner);
-        inner.chars().filter(char::is_ascii_digit).count() >= 4
+        let (inner, after) = text.get(at + 1..).and_then(|t| t.split_once(')')).unwrap_or_default();
+        // "Elm Systems (1994) Ltd.", "Elm Water (2007) Limited Partnership": a year inside a name.
+        let form = after.split_whitespace().next().is_some_and(|w| is_form(w.trim_end_matches([',', ';'])));
+        inner.chars().filter(char::is_ascii_digit).count() >= 4 && !(form && inner.len() == 4)
     };
     text.match_indices('(').find(numbered).and_then(|(at, _)| text.get(..at)).unwrap_or(text)
 }
@@ -288,8 +312,9 @@ fn ends_after_form(before: &str, next: &str, next_is_form: bool) -> bool {
     // "Elm Inc. regarding the supply".
     let goes_on = next.starts_with(|c: char| c.is_ascii_lowercase()) && !SMALL.contains(&next) && !next_is_form;
     let described = closed && (DESCRIBES.contains(&next) || goes_on);
-    // "ELM CORP.\nMay 5, 2011".
-    let line = before.ends_with('\n') && closed && !next_is_form && !next.eq_ignore_ascii_case("of");
+    // "ELM CORP.\nMay 5, 2011", "ELM CORP.\nCompany No. 51".
+    let own_line = !next_is_form || next.eq_ignore_ascii_case("company");
+    let line = before.ends_with('\n') && closed && own_line && !next.eq_ignore_ascii_case("of");
     // "Elm Works Corporation 780 High Street".
     let street = next.starts_with(|c: char| c.is_ascii_digit());
     let comma = before.trim_end().ends_with(',') && !next_is_form;
@@ -342,6 +367,24 @@ pub(super) fn is_person(text: &str, name: Span) -> bool {
         || ["whose", "residing", "an individual"].iter().any(|w| next.starts_with(w));
     let thing = |word: &&str| NO_PERSON.contains(&word.to_lowercase().as_str());
     (2..=4).contains(&words.len()) && words.iter().all(capital) && !words.iter().any(thing) && ends
+}
+
+/// The names of two people of whom `name` is the first or both: "Ben Ode and Ann Ode, husband and wife", "Ben Ode and wife, Ann Ode".
+pub(super) fn couple(text: &str, name: Span) -> Option<[Span; 2]> {
+    const TOGETHER: [&str; 4] = [", husband and wife", ", his wife", ", her husband", ", wife and husband"];
+    let rest = text.get(name.end()..)?;
+    let one_line = |t: &str| t.get(..t.floor_char_boundary(30)).unwrap_or_default().replace('\n', " ").to_lowercase();
+    if let Some(wife) = one_line(rest).find("and wife, ").map(|at| at + "and wife, ".len()).filter(|at| *at <= 12) {
+        let second = name_in(rest.get(wife..)?)?.shifted(name.end() + wife);
+        return Some([name, second]);
+    }
+    let both = text.get(name.range())?;
+    let at = both.find(" and ").or_else(|| both.find("\nand ")).filter(|_| {
+        let next = one_line(rest);
+        TOGETHER.iter().any(|words| next.starts_with(words))
+    })?;
+    let second = name.start() + at + " and ".len();
+    Some([Span::new(name.start(), name.start() + at), Span::new(second, name.end())])
 }
 
 /// Offices whose holders sign for a company.
@@ -407,10 +450,27 @@ mod tests {
             ("Elm Energy Co., Ltd. Party A welcomes Party B", "Elm Energy Co., Ltd."),
             ("Ben Ode, director of Elm Bakery (hereinafter \"Client\")", "Elm Bakery"),
             ("Susan Ode, Senior Vice President - Education", "Susan Ode"),
+            ("___Elm Resorts, Inc.______ (the \"Client\")", "Elm Resorts, Inc."),
+            ("OAO \"Elm Titan\", Ellmar, Russia", "OAO \"Elm Titan\""),
+            ("Elm Systems (1994) Ltd.\nCompany No. 51-298", "Elm Systems (1994) Ltd."),
+            ("ELM PUMPS LTD.\nCompany No. 51-298", "ELM PUMPS LTD."),
+            ("Elm Energy Pty Ltd ABN 41 084 553 207", "Elm Energy Pty Ltd"),
+            ("MR. BEN ODE, aged about 52 years, residing at Ellmar", "MR. BEN ODE"),
             ("TIM S. LEE an individual with his home in Ellmar", "TIM S. LEE"),
         ] {
             assert_eq!(name(text), Some(found), "{text}");
         }
+    }
+
+    #[test]
+    fn a_couple_is_two_parties() {
+        let two = |text: &'static str| {
+            let both = couple(text, name_in(text)?)?;
+            Some(both.map(|name| &text[name.range()]))
+        };
+        assert_eq!(two("Ben Ode and Ann Ode, husband and wife (\"Grantors\")"), Some(["Ben Ode", "Ann Ode"]));
+        assert_eq!(two("BEN ODE\nand wife, ANN ODE (\"Grantors\")"), Some(["BEN ODE", "ANN ODE"]));
+        assert_eq!(two("Elm and Oak Company, an Ohio corporation (\"Elm\")"), None);
     }
 
     #[test]

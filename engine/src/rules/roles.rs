@@ -22,7 +22,10 @@ pub(super) fn roles(text: &str, region: Span) -> Vec<Span> {
         let goes_on = piece.get(close + 1..).is_some_and(|t| t.strip_prefix(' ').is_some_and(starts_in_capital));
         let goes_on = goes_on && !["A", "An"].contains(&next);
         let bare = !piece.get(open..close).unwrap_or_default().contains(QUOTES);
-        let inside_name = is_form(next.trim_matches(['(', ')', ',', '.', ';'])) || (goes_on && bare);
+        // "Elm Bank (USA), National Association".
+        let national =
+            || piece.get(close + 1..).is_some_and(|t| t.starts_with(", National") || t.starts_with(", N.A."));
+        let inside_name = is_form(next.trim_matches(['(', ')', ',', '.', ';'])) || (bare && (goes_on || national()));
         if !inside_name && calls_a_party(piece.get(open + 1..close).unwrap_or_default()) {
             found.push(Span::new(open, close + 1));
         }

@@ -10,7 +10,13 @@ const MARKS: [&str; 4] = ["By:", "By :", "/s/", "By /s/"];
 /// Such a mark before the name of a person, the longest such name in words, and how offices below it begin.
 const SIGNATURE: &str = "/s/";
 const PERSON: usize = 4;
-const OFFICES: [&str; 18] = [
+const OFFICES: [&str; 24] = [
+    "attorney",
+    "evp",
+    "svp",
+    "coo",
+    "vp",
+    "member",
     "title",
     "its",
     "president",
@@ -96,15 +102,20 @@ fn name_before(text: &str, at: usize) -> Option<Span> {
 fn person_at(text: &str, at: usize) -> Option<Span> {
     let signature = text.get(at..)?.strip_prefix(SIGNATURE)?;
     let for_company = text.get(..at)?.trim_end().ends_with("By:");
-    let words = words_of(signature.get(..signature.floor_char_boundary(REACH))?);
+    let mut words = words_of(signature.get(..signature.floor_char_boundary(REACH))?);
+    // The line that is signed on.
+    words.retain(|(_, word)| word.contains(char::is_alphanumeric));
     let name = |from: usize, n: usize| words.get(from..from + n).map(|w| w.iter().map(|(_, word)| *word));
     if !for_company && let Some(above) = printed_above(text, at, &words) {
         return Some(above);
     }
-    let named =
-        (2..=PERSON).find(|n| name(0, *n).is_some_and(|first| name(*n, *n).is_some_and(|again| first.eq(again))))?;
+    // "/s/ Ann Lee" and "ANN LEE, individually" below it.
+    let same = |(a, b): (&str, &str)| fold(a.trim_end_matches(',')) == fold(b.trim_end_matches(','));
+    let twice = |n: &usize| Some(name(0, *n)?.zip(name(*n, *n)?).all(same));
+    let named = (2..=PERSON).find(|n| twice(n) == Some(true))?;
     let capital = name(0, named)?.all(|word| word.starts_with(char::is_uppercase));
-    let (start, end) = (words.get(named)?.0, words.get(2 * named - 1).map(|(at, word)| at + word.len())?);
+    let (start, end) =
+        (words.get(named)?.0, words.get(2 * named - 1).map(|(at, word)| at + word.trim_end_matches(',').len())?);
     // An office after the name: who holds it signs for a company.
     let after = signature.get(end..)?.trim_start_matches(|c: char| c.is_whitespace() || c == ',');
     let next = after.split([' ', '\n', ':', ',']).next().unwrap_or_default().to_lowercase();
@@ -179,6 +190,9 @@ mod tests {
             ["Ann P. Lee", "ELM FAMILY TRUST"]
         );
         assert_eq!(found("ELM FUND, L.P.\n\nBy: /s/ Ann Lee\n\nBEN ODÉ\n\n/s/ Ben Ode"), ["ELM FUND, L.P.", "BEN ODÉ"]);
+        assert_eq!(found("/s/ Ben Ode\n_____\nBEN ODE, individually, and as trustee"), ["BEN ODE"]);
+        assert!(found("/s/ Ben Ode\nBen Ode, Attorney-in-fact").is_empty());
+        assert_eq!(found("/s/ Ben Ode\n---------\nBen Ode\n\nDate: May 1, 2011"), ["Ben Ode"]);
         assert!(found("/s/ Ben Ode\nBen Ode\nPresident and Chief Executive Officer").is_empty());
     }
 

@@ -100,21 +100,34 @@ pub(super) fn called_effective(sentence: &str) -> Option<Span> {
 /// The date of `sentence` on which it says that this agreement is made: "This Lease is entered into on May 1, 2011".
 pub(super) fn made_on(sentence: &str) -> Option<Span> {
     let tokens = tokens(sentence);
+    let between = |before: &[&Token<'_>]| before.iter().any(|t| t.is("between") || t.is("among"));
     let made = |date: &Span| {
         let before: Vec<&Token<'_>> = tokens.iter().take_while(|t| t.span.end() <= date.start()).collect();
-        let said = before.iter().rposition(|t| !BETWEEN.iter().any(|w| t.is(w)));
-        let word = said.and_then(|at| before.get(at));
-        let says = word.is_some_and(|t| MADE.iter().any(|w| t.is(w)));
-        // "This Amendment (the "Amendment"), dated May 1, 2011 but effective".
-        let dated = || before.iter().skip(said.unwrap_or(0)).any(|t| t.is("dated")) && !is_elsewhere(&tokens, *date);
-        (says || dated()) && before.iter().any(|t| t.is("this") || t.is("concluded"))
+        let Some(said) = before.iter().rposition(|t| !BETWEEN.iter().any(|w| t.is(w))) else { return false };
+        let is = |at: Option<usize>, words: &[&str]| {
+            at.and_then(|at| before.get(at)).is_some_and(|t| words.iter().any(|w| t.is(w)))
+        };
+        // "is made effective May 1, 2011".
+        let says = is(Some(said), &MADE) || (is(Some(said), &["effective"]) && is(said.checked_sub(1), &MADE));
+        // "This Amendment (the “Amendment”), dated May 1, 2011 but effective".
+        let led = |word: &str| before.iter().skip(said).any(|t| t.is(word));
+        let dated = || led("dated") && !is_elsewhere(&tokens, *date);
+        // "entered into by and between Elm Inc. (“Elm”) and Oak Inc. (“Oak”) on May 1, 2011".
+        let closes = || {
+            let agreed = before.iter().any(|t| MADE.iter().any(|w| t.is(w)));
+            let after_names = before.get(said).is_some_and(|t| t.text == ")");
+            agreed && between(&before) && after_names && (led("on") || led("this") || led("as"))
+        };
+        let own = before.iter().any(|t| t.is("this") || t.is("concluded"));
+        closes() || own && (says || dated())
     };
     find_dates(sentence).into_iter().map(|date| date.span).find(made)
 }
 
 /// Whether a token may stand between what begins and the date: a small word, a time of day.
 fn is_filler(token: &Token<'_>) -> bool {
-    token.kind == Kind::Number || [BETWEEN.as_slice(), &TIMES].concat().iter().any(|w| token.is(w)) || token.text == "."
+    let word = || BETWEEN.iter().chain(&TIMES).any(|w| token.is(w));
+    token.kind == Kind::Number || token.text == "." || word()
 }
 
 /// "effective as of DATE", "made effective DATE".
@@ -200,6 +213,19 @@ mod tests {
         let force = "This Agreement shall come into force on 1 April 2013.";
         assert_eq!(begins_on(force).map(|span| &force[span.range()]), Some("1 April 2013"));
         assert_eq!(begins_on("The agreement that went into effect on 1 April 2013 ends."), None);
+        for (closing, date) in [
+            (
+                "Agreement entered into by and between Elm Corp. (the \"Company\") and Ben Ode (the \"Agent\") on May 1, 2011.",
+                "May 1, 2011",
+            ),
+            (
+                "This Agreement by and between Elm and Oak, an Ohio company, is made effective May 1, 2011.",
+                "May 1, 2011",
+            ),
+            ("The undersigned hereby agree as follows, this 5 day of July, 2002:", "5 day of July, 2002"),
+        ] {
+            assert_eq!(made_on(closing).map(|span| &closing[span.range()]), Some(date));
+        }
         let made = "This Lease is entered into on October 1, 2019 and is effective as of November 1, 2019.";
         assert_eq!(made_on(made).map(|span| &made[span.range()]), Some("October 1, 2019"));
         assert_eq!(found("WHEREAS, the plan was effective as of May 1, 2009;"), None);

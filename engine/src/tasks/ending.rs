@@ -508,6 +508,22 @@ mod tests {
     }
 
     #[test]
+    fn a_form_says_how_long_its_term_is_after_a_label() {
+        let form = "Effective Date: September 1, 1999\nInitial Term: 2 years\nTerritory: Ohio\n\nDated 3 March 1999.";
+        let quote =
+            "This Agreement starts on the Effective Date and remains in force for the Initial Term shown above.";
+        assert_eq!(counted(form, quote).unwrap().0, "2001-09-01");
+        let row = "Service Commencement Date: April 1, 2011\nRenewal: 12 months";
+        let quote = "Initial Term: 36 months from the Service Commencement Date";
+        assert_eq!(counted(row, quote).unwrap().0, "2014-04-01");
+        let years = "This Agreement shall remain in effect for five Contract Years.";
+        assert_eq!(counted("Dated 3 March 2017.", years).unwrap().0, "2022-03-03");
+        let force = "It has a fixed term of sixty (60) months from its entry into force.";
+        assert_eq!(counted("Dated 3 March 2017.", force).unwrap().0, "2022-03-03");
+        assert_eq!(isos("It is extended from July 1, 2014 to and including December 31, 2015."), ["2015-12-31"]);
+    }
+
+    #[test]
     fn where_the_start_is_not_known_nothing_is_counted() {
         assert_eq!(counted("Nothing here.", "It runs for 18 months from the date hereof."), None);
         assert_eq!(counted("Nothing here.", "It runs for 3 years from the Completion Date."), None);

@@ -93,3 +93,20 @@ fn numbered_year(quote: &str) -> Option<(Span, u32)> {
     let before = || near.clone().take(year).find_map(|t| Some((at(t)?, ordinal(t.text)?)));
     before().or(after.filter(|(_, years)| (1..FIRST_DATE).contains(years)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_length_may_be_counted_in_anniversaries_months_and_days() {
+        let of = |quote: &str| length(quote).map(|(_, count, unit)| (count, unit));
+        let years = |n: u32| Some((n, "year".to_owned()));
+        assert_eq!(of("on the twenty-fifth (25th) anniversary of it"), years(25));
+        assert_eq!(of("on the fifth anniversary of it"), years(5));
+        assert_eq!(of("until the end of the third (3rd) Contract Year"), years(3));
+        assert_eq!(of("in the twenty-fourth month after it"), Some((24, "month".to_owned())));
+        assert_eq!(of("for a term of __one (1)__ year from it"), years(1));
+        assert_eq!(of("upon one (1) year advance written notice"), None);
+    }
+}

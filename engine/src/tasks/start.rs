@@ -219,9 +219,7 @@ impl<'a> Starts<'a> {
         // "commencing on the Effective Date and ending on the eighth anniversary of the Commencement Date".
         let term = quote.get(within.start()..).and_then(defined_term).or_else(|| defined_term(quote));
         match term {
-            Some(term) if term == EFFECTIVE_DATE => {
-                self.defined(&term).or_else(|| self.effective.clone()).or_else(|| self.made.clone())
-            }
+            Some(term) if term == EFFECTIVE_DATE => self.defined(&term).or_else(|| self.own()),
             Some(term) => {
                 let called = || self.called(&term.to_ascii_lowercase());
                 self.defined(&term).or_else(|| self.contract_day(quote)).or_else(called).or_else(|| self.earliest(term))
@@ -241,7 +239,8 @@ impl<'a> Starts<'a> {
 
     /// The day on which the contract takes effect, else that on which it was made.
     fn own(&self) -> Option<Start> {
-        self.effective.clone().or_else(|| self.made.clone())
+        let labelled = || self.called(&EFFECTIVE_DATE.to_ascii_lowercase());
+        self.effective.clone().or_else(labelled).or_else(|| self.made.clone())
     }
 
     /// The first day that `term`, of which the document gives no date, can be: nothing begins before the contract does.
@@ -392,9 +391,9 @@ fn opening_days(grounds: &Grounds<'_>) -> (Option<Start>, Option<Start>) {
     for (found, role) in with_roles(head).into_iter().filter(|(found, _)| own(grounds, found.span)) {
         let Value::Date { iso } = &found.value else { continue };
         let before = head.get(head.floor_char_boundary(found.span.start().saturating_sub(60))..found.span.start());
-        let said = |word: &&str| before.is_some_and(|before| says(before, word));
+        let said = |word: &str| before.is_some_and(|before| says(before, word));
         let named =
-            ["made", "executed", "signed", "dated"].iter().any(|word| said(&word)) || entered(grounds, found.span);
+            ["made", "executed", "signed", "dated"].iter().any(|word| said(word)) || entered(grounds, found.span);
         let day = || at(grounds, found.span, iso, "the date in its first lines".to_owned());
         if named {
             made = made.or_else(day);
