@@ -48,8 +48,7 @@ pub(super) fn borne(text: &str) -> Option<Span> {
     LABELS.iter().chain(&DATE_LABELS).find_map(labelled).or_else(|| of_letter(text, &lower))
 }
 
-/// Whether only white space stands between the line break before `at` and it,
-/// or what numbers the points of a form.
+/// Whether only white space stands between the line break before `at` and it, or what numbers the points of a form.
 fn at_line_start(text: &str, at: usize) -> bool {
     let line = text.get(..at).and_then(|t| t.rsplit('\n').next()).unwrap_or_default();
     let numbered = line.trim_start().strip_prefix("item ").is_some_and(|n| n.trim().parse::<u8>().is_ok());
@@ -61,6 +60,7 @@ fn date_after(text: &str, end: usize) -> Option<Span> {
     let near = text.get(end..text.floor_char_boundary((end + REACH).min(text.len())))?;
     let date = find_dates(near).into_iter().next()?;
     let mut between = near.get(..date.span.start())?.trim().to_ascii_lowercase();
+    // A colon may stand before such words and after them: "DATE: As of", "Dated the day:".
     for lead in [":"].iter().chain(&LEADS) {
         between = between.strip_prefix(lead).unwrap_or(&between).trim_start().to_owned();
     }

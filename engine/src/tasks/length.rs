@@ -59,17 +59,12 @@ fn ordinal_at(tokens: &[Token<'_>], at: usize) -> Option<u32> {
     let ones = ordinal(tokens.get(at)?.text)?;
     let dash = at.checked_sub(1).and_then(|dash| tokens.get(dash)).is_some_and(|t| t.text == "-");
     let tens = at.checked_sub(2).and_then(|tens| tokens.get(tens)).filter(|_| dash && ones < 10);
-    Some(
-        ones + tens.map_or(0, |t| {
-            if t.is("twenty") {
-                20
-            } else if t.is("thirty") {
-                30
-            } else {
-                0
-            }
-        }),
-    )
+    let base = match tens {
+        Some(t) if t.is("twenty") => 20,
+        Some(t) if t.is("thirty") => 30,
+        _ => 0,
+    };
+    Some(base + ones)
 }
 
 /// "the third (3rd) anniversary": where, and which.

@@ -266,9 +266,9 @@ impl<'a> Starts<'a> {
             let rest = text.get(from..text.floor_char_boundary((from + LABELLED).min(text.len())))?;
             // What it says may stand on the line below.
             let said = rest.trim_start_matches([':', '|', ' ', '\n', '\t']);
-            let said = said.get(..said.find('\n').unwrap_or(said.len()))?;
-            let begins = find_durations(said).first().is_some_and(|length| length.span.start() == 0);
-            let end = from + (rest.len() - rest.trim_start_matches([':', '|', ' ', '\n', '\t']).len()) + said.len();
+            let line = said.get(..said.find('\n').unwrap_or(said.len()))?;
+            let begins = find_durations(line).first().is_some_and(|length| length.span.start() == 0);
+            let end = from + (rest.len() - said.len()) + line.len();
             text.get(at..end).filter(|_| begins)
         })
     }
@@ -391,9 +391,8 @@ fn opening_days(grounds: &Grounds<'_>) -> (Option<Start>, Option<Start>) {
     for (found, role) in with_roles(head).into_iter().filter(|(found, _)| own(grounds, found.span)) {
         let Value::Date { iso } = &found.value else { continue };
         let before = head.get(head.floor_char_boundary(found.span.start().saturating_sub(60))..found.span.start());
-        let said = |word: &str| before.is_some_and(|before| says(before, word));
-        let named =
-            ["made", "executed", "signed", "dated"].iter().any(|word| said(word)) || entered(grounds, found.span);
+        let said = |word| before.is_some_and(|before| says(before, word));
+        let named = ["made", "executed", "signed", "dated"].into_iter().any(said) || entered(grounds, found.span);
         let day = || at(grounds, found.span, iso, "the date in its first lines".to_owned());
         if named {
             made = made.or_else(day);
