@@ -3,7 +3,7 @@
 mod golden;
 
 use golden::random::noise;
-use golden::{CASES, Golden, assert_close, assert_logits, linear_state, tolerances};
+use golden::{CASES, Golden, assert_close, assert_close_to_sum, assert_logits, linear_state, tolerances};
 use lectern_model::attention::lightning::{self, Decay, FixedDecay, Fused};
 use lectern_model::attention::softmax::{self, Heads};
 use lectern_model::model::{ModelOptions, Want};
@@ -125,6 +125,32 @@ fn softmax_twins_agree_where_products_may_be_made_in_bf16() {
     }
 }
 
+/// Lightning over `first` and then `second` tokens against both in one call, from a state that is not zero.
+fn hold_lightning_in_two_parts(first: usize, second: usize, heads: usize, dim: usize, seed: u64) {
+    let decay = FixedDecay::new(heads, 1, 5, lightning::BLOCK);
+    let decay = Decay::Fixed(&decay);
+    let values = noise((first + second) * heads * 3 * dim, seed);
+    let start = noise(heads * dim * dim, seed + 1);
+    let attend = |values: &[f32], state: &mut [f32]| lightning::chunked(Fused::new(values, heads, dim), decay, state);
+    let mut whole_state = start.clone();
+    let whole = attend(&values, &mut whole_state);
+    let (left, right) = values.split_at(first * heads * 3 * dim);
+    let mut state = start.clone();
+    let mut parts = attend(left, &mut state);
+    parts.extend(attend(right, &mut state));
+    let magnitudes = |values: &[f32]| values.iter().map(|v| v.abs()).collect::<Vec<f32>>();
+    let mut added_state = magnitudes(&start);
+    let added = attend(&magnitudes(&values), &mut added_state);
+    assert_close_to_sum("output", &parts, &whole, &added, tolerances::TWINS);
+    assert_close_to_sum("state", &state, &whole_state, &added_state, tolerances::TWINS);
+}
+
+/// The only value of this state is what is left of a much larger sum; it was held to itself, which failed one run in many.
+#[test]
+fn a_state_of_one_value_that_nearly_cancels_is_held_to_what_was_added() {
+    hold_lightning_in_two_parts(74, 118, 1, 1, 3_178_315_399);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(40))]
 
@@ -132,18 +158,7 @@ proptest! {
     fn lightning_in_two_parts_is_lightning_in_one(
         first in 1usize..150, second in 1usize..150, heads in 1usize..8, dim in 1usize..20, seed: u32,
     ) {
-        let decay = FixedDecay::new(heads, 1, 5, lightning::BLOCK);
-        let decay = Decay::Fixed(&decay);
-        let values = noise((first + second) * heads * 3 * dim, u64::from(seed));
-        let start = noise(heads * dim * dim, u64::from(seed) + 1);
-        let mut whole_state = start.clone();
-        let whole = lightning::chunked(Fused::new(&values, heads, dim), decay, &mut whole_state);
-        let (left, right) = values.split_at(first * heads * 3 * dim);
-        let mut state = start;
-        let mut parts = lightning::chunked(Fused::new(left, heads, dim), decay, &mut state);
-        parts.extend(lightning::chunked(Fused::new(right, heads, dim), decay, &mut state));
-        assert_close("output", &parts, &whole, tolerances::TWINS);
-        assert_close("state", &state, &whole_state, tolerances::TWINS);
+        hold_lightning_in_two_parts(first, second, heads, dim, u64::from(seed));
     }
 
     #[test]

@@ -121,6 +121,13 @@ pub(crate) fn assert_close(what: &str, found: &[f32], expected: &[f32], toleranc
     assert!(worst <= tolerance * scale, "{what}: off by {worst:e} where values reach {scale:e}");
 }
 
+/// All values within `tolerance` of the largest sum of magnitudes: `added` is what the same computation gives where nothing
+/// cancels. Rounding is a share of what was added, not of what is left of it.
+pub(crate) fn assert_close_to_sum(what: &str, found: &[f32], expected: &[f32], added: &[f32], tolerance: f32) {
+    let (worst, scale) = (worst(found, expected), largest(added));
+    assert!(worst <= tolerance * scale, "{what}: off by {worst:e} where {scale:e} was added up");
+}
+
 /// Logits within an absolute tolerance, the best token the same in every row.
 pub(crate) fn assert_logits(what: &str, found: &[f32], expected: &[f32], vocab: usize, tolerance: f32) {
     let worst = worst(found, expected);
