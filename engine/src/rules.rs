@@ -129,7 +129,9 @@ impl<'a> Ruled<'a> {
             piece => {
                 let of_agreement = field.name == EFFECTIVE_DATE || field.name == AGREEMENT_DATE;
                 let whole = self.sentences.iter().zip(&of_sentences);
-                let whole = whole.filter(|(sentence, _)| !of_agreement || !self.dates_another(**sentence));
+                // What scores less is left out in any case.
+                let own = |sentence: Span, score: f64| score >= least && !self.dates_another(sentence);
+                let whole = whole.filter(|(sentence, score)| !of_agreement || own(**sentence, **score));
                 let whole = whole.map(|(span, score)| Candidate { span: *span, score: *score }).collect();
                 found.extend(match field.name.as_str() {
                     EXPIRATION_DATE => {
@@ -191,11 +193,11 @@ impl<'a> Ruled<'a> {
                 introduced.extend(introduced::left_open(self.document));
                 (introduced, SIGNED)
             }
-            _ => (introduced, INTRODUCED),
+            _ => {
+                self.drop_around(&mut candidates, &introduced);
+                (introduced, INTRODUCED)
+            }
         };
-        if least >= INTRODUCED {
-            self.drop_around(&mut candidates, &names);
-        }
         for span in names {
             let same = |c: &Candidate| c.span == span;
             let score = candidates.iter().filter(|c| same(c)).map(|c| c.score).fold(least, f64::max);
@@ -234,7 +236,7 @@ impl<'a> Ruled<'a> {
         for sentence in &self.sentences {
             let said = says(self.document.slice(*sentence).unwrap_or_default());
             if let Some(span) = said.map(|s| s.shifted(sentence.start())) {
-                candidates.iter_mut().filter(|c| c.span == span).for_each(|c| c.score = c.score.max(least));
+                raise(&mut candidates, span, least);
             }
         }
         candidates
@@ -245,7 +247,9 @@ impl<'a> Ruled<'a> {
         let texts = || self.sentences.iter().filter_map(|s| Some((*s, self.document.slice(*s)?)));
         let dated = |name: &str| texts().find_map(|(s, t)| Some(named_day::dated(t, name)?.shifted(s.start())));
         let named = texts().filter_map(|(_, t)| named_day::begins_on_named(t)).find_map(|name| dated(&name));
-        candidates.iter_mut().filter(|c| Some(c.span) == named).for_each(|c| c.score = c.score.max(BEGINS));
+        if let Some(span) = named {
+            raise(&mut candidates, span, BEGINS);
+        }
         candidates
     }
 
@@ -261,7 +265,9 @@ impl<'a> Ruled<'a> {
         let mut opening = self.sentences.iter().take_while(|s| s.start() < MADE_WITHIN);
         let said = |s: &Span| Some(stated::made_on(self.document.slice(*s)?)?.shifted(s.start()));
         let made = dateline::borne(&self.document.text).or_else(|| opening.find_map(said));
-        candidates.iter_mut().filter(|c| Some(c.span) == made).for_each(|c| c.score = c.score.max(least));
+        if let Some(span) = made {
+            raise(&mut candidates, span, least);
+        }
         candidates
     }
 
@@ -299,6 +305,11 @@ pub(crate) fn taken<'c>(table: &Table, field: &FieldSpec, candidates: &'c [Candi
     let category = table.category(field);
     let reached = candidates.partition_point(|c| c.score >= category.threshold);
     candidates.get(..reached.min(category.most)).unwrap_or_default()
+}
+
+/// Makes the candidate at `span`, if one stands there, as sure as `least`.
+fn raise(candidates: &mut [Candidate], span: Span, least: f64) {
+    candidates.iter_mut().filter(|c| c.span == span).for_each(|c| c.score = c.score.max(least));
 }
 
 fn best_first(candidates: impl IntoIterator<Item = Candidate>, least: f64) -> Vec<Candidate> {

@@ -3,7 +3,7 @@
 
 use super::stated::{BETWEEN, is_called_effective};
 use crate::text::Span;
-use crate::values::tokens::{Kind, Token, tokens};
+use crate::values::tokens::{Kind, Token, before, tokens};
 use crate::values::{Found, find_dates};
 
 /// What bears a date of its own.
@@ -117,7 +117,7 @@ const OWN_REACH: usize = 30;
 
 /// Whether the date at `date` of a sentence with `tokens` is that of something else than the agreement itself.
 pub(super) fn is_elsewhere(tokens: &[Token<'_>], date: Span) -> bool {
-    let before: Vec<&Token<'_>> = tokens.iter().take_while(|t| t.span.end() <= date.start()).collect();
+    let before = before(tokens, date.start());
     let says = |t: &Token<'_>| t.is("dated") || !BETWEEN.iter().any(|w| t.is(w));
     let Some(at) = before.iter().rposition(|t| says(t)) else { return false };
     if is_called_effective(tokens.iter().skip_while(|t| t.span.start() < date.end())) {

@@ -4,7 +4,7 @@
 
 use super::stated::{BETWEEN, WHAT, is_label};
 use crate::text::Span;
-use crate::values::tokens::{Kind, Token, tokens};
+use crate::values::tokens::{Kind, Token, before, tokens};
 use crate::values::{find_dates, find_durations};
 
 /// What a "Date:" is called that a term ends on.
@@ -129,7 +129,7 @@ pub(super) fn lasts(sentence: &str) -> Option<Span> {
     let tokens = tokens(sentence);
     let dates: Vec<Span> = find_dates(sentence).into_iter().map(|date| date.span).collect();
     let long = |length: Span| {
-        let before: Vec<&Token<'_>> = tokens.iter().take_while(|t| t.span.end() <= length.start()).collect();
+        let before = before(&tokens, length.start());
         // "begins on May 1, 2011 and runs for".
         let dated = |t: &Token<'_>| dates.iter().any(|d| d.covers(t.span));
         // "the term of this Charter is".
@@ -187,7 +187,7 @@ fn is_term(tokens: &[Token<'_>], length: Span) -> bool {
     let term = tokens.iter().find(|t| t.span.start() >= length.end()).is_some_and(|t| t.is("term"));
     let what = tokens.iter().any(|t| t.is("agreement") || t.is("contract") || t.is("parties"));
     let renewed = |t: &Token<'_>| RENEWED.iter().any(|w| t.is(w));
-    term && what && !tokens.iter().take_while(|t| t.span.end() <= length.start()).any(renewed)
+    term && what && !before(tokens, length.start()).into_iter().any(renewed)
 }
 
 /// "Two (2) years from the Effective Date", below a heading that says of what.
@@ -222,7 +222,7 @@ pub(super) fn ends(sentence: &str) -> Option<Span> {
     let tokens = tokens(sentence);
     let dates = find_dates(sentence);
     let ends = |date: &Span| {
-        let before: Vec<&Token<'_>> = tokens.iter().take_while(|t| t.span.end() <= date.start()).collect();
+        let before = before(&tokens, date.start());
         let Some(at) = before.iter().rposition(|t| !BETWEEN.iter().any(|w| t.is(w))) else { return false };
         // "until and including", "up to and including".
         let including = before.get(at).is_some_and(|t| t.is("including"));

@@ -5,7 +5,7 @@
 use super::elsewhere::is_elsewhere;
 use crate::text::Span;
 use crate::values::find_dates;
-use crate::values::tokens::{Kind, Token, tokens};
+use crate::values::tokens::{Kind, Token, before, tokens};
 
 /// Words that may stand between "effective" or "commence" and the date.
 pub(super) const BETWEEN: [&str; 16] =
@@ -48,7 +48,7 @@ pub(super) fn takes_effect(sentence: &str) -> Option<Span> {
         return None;
     }
     find_dates(sentence).into_iter().find_map(|date| {
-        let before: Vec<&Token<'_>> = tokens.iter().take_while(|t| t.span.end() <= date.span.start()).collect();
+        let before = before(&tokens, date.span.start());
         let after = tokens.iter().skip_while(|t| t.span.start() < date.span.end());
         if is_effective(&before) || is_called_effective(after) {
             return Some(date.span);
@@ -61,7 +61,7 @@ pub(super) fn takes_effect(sentence: &str) -> Option<Span> {
 pub(super) fn begins_on(sentence: &str) -> Option<Span> {
     let tokens = tokens(sentence);
     let on = |date: &Span| {
-        let before: Vec<&Token<'_>> = tokens.iter().take_while(|t| t.span.end() <= date.start()).collect();
+        let before = before(&tokens, date.start());
         // "its rules effective as of May 1, 2005" are not the agreement's.
         let own = || before.iter().any(|t| t.is("this")) && !is_elsewhere(&tokens, *date);
         begins(&before) || (is_effective(&before) && own())
@@ -71,7 +71,7 @@ pub(super) fn begins_on(sentence: &str) -> Option<Span> {
 
 /// Whether the date at `date` stands after a label of one of `kinds`: "Commencement Date: May 1, 2011".
 pub(super) fn is_label(tokens: &[Token<'_>], date: Span, kinds: &[&str]) -> bool {
-    let before: Vec<&Token<'_>> = tokens.iter().take_while(|t| t.span.end() <= date.start()).collect();
+    let before = before(tokens, date.start());
     let kind = |t: &Token<'_>| kinds.iter().any(|w| t.is(w));
     match before.as_slice() {
         [.., of, date, mark] if mark.text == ":" => kind(of) && date.is("date"),
@@ -88,11 +88,10 @@ pub(super) fn called_effective(sentence: &str) -> Option<Span> {
         return None;
     }
     let tokens = tokens(sentence);
-    let before = |date: Span| tokens.iter().take_while(move |t| t.span.end() <= date.start()).collect::<Vec<_>>();
     let after = |date: Span| tokens.iter().skip_while(move |t| t.span.start() < date.end());
     let called = |date: &Span| {
         let called = is_called_effective(after(*date)) || is_label(&tokens, *date, &["effective"]);
-        called || is_defined(&before(*date))
+        called || is_defined(&before(&tokens, date.start()))
     };
     find_dates(sentence).into_iter().map(|date| date.span).find(called)
 }
@@ -100,9 +99,8 @@ pub(super) fn called_effective(sentence: &str) -> Option<Span> {
 /// The date of `sentence` on which it says that this agreement is made: "This Lease is entered into on May 1, 2011".
 pub(super) fn made_on(sentence: &str) -> Option<Span> {
     let tokens = tokens(sentence);
-    let between = |before: &[&Token<'_>]| before.iter().any(|t| t.is("between") || t.is("among"));
     let made = |date: &Span| {
-        let before: Vec<&Token<'_>> = tokens.iter().take_while(|t| t.span.end() <= date.start()).collect();
+        let before = before(&tokens, date.start());
         let Some(said) = before.iter().rposition(|t| !BETWEEN.iter().any(|w| t.is(w))) else { return false };
         let is = |at: Option<usize>, words: &[&str]| {
             at.and_then(|at| before.get(at)).is_some_and(|t| words.iter().any(|w| t.is(w)))
@@ -116,7 +114,8 @@ pub(super) fn made_on(sentence: &str) -> Option<Span> {
         let closes = || {
             let agreed = before.iter().any(|t| MADE.iter().any(|w| t.is(w)));
             let after_names = before.get(said).is_some_and(|t| t.text == ")");
-            agreed && between(&before) && after_names && (led("on") || led("this") || led("as"))
+            let between = before.iter().any(|t| t.is("between") || t.is("among"));
+            agreed && between && after_names && (led("on") || led("this") || led("as"))
         };
         let own = before.iter().any(|t| t.is("this") || t.is("concluded"));
         closes() || own && (says || dated())

@@ -56,6 +56,11 @@ pub fn tokens(text: &str) -> Vec<Token<'_>> {
     found
 }
 
+/// Those of `tokens` that end before `at`.
+pub fn before<'t, 'a>(tokens: &'t [Token<'a>], at: usize) -> Vec<&'t Token<'a>> {
+    tokens.iter().take_while(|t| t.span.end() <= at).collect()
+}
+
 fn number_len(text: &str) -> usize {
     let bytes = text.as_bytes();
     let digit = |i: usize| bytes.get(i).is_some_and(u8::is_ascii_digit);
