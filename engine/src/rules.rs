@@ -8,13 +8,15 @@
 
 pub(crate) mod asked;
 mod called;
+mod cover;
 mod dateline;
 pub(crate) mod elsewhere;
 mod features;
 mod introduced;
 mod labelled;
-mod lasting;
+pub(crate) mod lasting;
 mod law;
+mod letter;
 mod name;
 mod named_day;
 #[cfg(test)]
@@ -58,6 +60,9 @@ const MADE_WITHIN: usize = 6_000;
 /// How probable it is that the day on which it is made is noted as its day of effect, a little less than in CUAD's training
 /// split: 180 of 311 contracts.
 const MADE_TAKES_EFFECT: f64 = 0.5;
+/// How probable it is that a sentence that dates a "Termination Date" or the like is labelled as the end: in the contracts of
+/// CUAD's training split there are three, and all are, which says four in five.
+const NAMED_END: f64 = 0.8;
 /// The learned field that holds the law.
 const GOVERNING_LAW: &str = "Governing Law";
 
@@ -135,6 +140,7 @@ impl<'a> Ruled<'a> {
                 let whole = whole.map(|(span, score)| Candidate { span: *span, score: *score }).collect();
                 found.extend(match field.name.as_str() {
                     EXPIRATION_DATE => {
+                        let whole = self.raised(whole, lasting::names_its_end, NAMED_END);
                         let whole = self.stated(whole, category.threshold, lasting::ends);
                         self.stated(whole, category.threshold, lasting::lasts)
                     }
@@ -191,6 +197,7 @@ impl<'a> Ruled<'a> {
             0 | 1 => {
                 introduced.extend(signed::signed(&self.document.text));
                 introduced.extend(introduced::left_open(self.document));
+                introduced.extend(letter::addressee(&self.document.text));
                 (introduced, SIGNED)
             }
             _ => {

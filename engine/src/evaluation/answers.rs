@@ -46,7 +46,18 @@ const BESIDE_NAMES: [&str; 8] = [
     " a subsidiary of ",
 ];
 /// Countries whose law contracts name otherwise ("Swiss law").
-const COUNTRIES: [(&str, &str); 11] = [
+const COUNTRIES: [(&str, &str); 22] = [
+    ("spain", "spanish"),
+    ("italy", "italian"),
+    ("austria", "austrian"),
+    ("belgium", "belgian"),
+    ("denmark", "danish"),
+    ("norway", "norwegian"),
+    ("finland", "finnish"),
+    ("korea", "korean"),
+    ("canada", "canadian"),
+    ("australia", "australian"),
+    ("india", "indian"),
     ("england", "english"),
     ("switzerland", "swiss"),
     ("germany", "german"),

@@ -3,7 +3,7 @@
 //! named below (the "Agent")").
 
 use super::introduced::{JOINED, OPENING, called_in, region, word_ends};
-use super::name::{CALLED, END, ROLES, begins_with_brand, ends_with_form, name_in};
+use super::name::{CALLED, END, ROLES, begins_with_brand, ends_with_form, is_same, name_in};
 use super::roles::{QUOTES, quoted, roles};
 use crate::text::Span;
 use crate::values::is_form;
@@ -139,9 +139,8 @@ fn is_doer(term: &str) -> bool {
 pub(super) fn defined(head: &str) -> Vec<Span> {
     let opening = Span::new(0, head.floor_char_boundary(OPENING.min(head.len())));
     let mut found: Vec<Span> = Vec::new();
-    let text_of = |name: &Span| head.get(name.range()).unwrap_or_default().to_lowercase();
     for name in named_in(head, opening).filter_map(|(name, _)| name) {
-        if found.iter().all(|f| text_of(f) != text_of(&name)) {
+        if !found.iter().any(|f| is_same(head, *f, name)) {
             found.push(name);
         }
     }
@@ -169,9 +168,26 @@ fn formed_in(head: &str, within: Span) -> Option<Span> {
         *at >= begin && !piece.get(..*at).is_some_and(|t| t.ends_with(|c: char| c.is_alphanumeric() || c == '-'))
     };
     let named = |at: usize| Some(name_in(piece.get(at..)?).filter(|n| n.start() == 0)?.shifted(at));
-    let formed = |name: &Span| ends_with_form(piece, *name) && piece.get(name.range()).is_some_and(is_one_company);
+    let formed = |name: &Span| {
+        let form = ends_with_form(piece, *name) || is_described(piece.get(name.end()..).unwrap_or_default());
+        form && piece.get(name.range()).is_some_and(is_one_company)
+    };
     starts.filter(whole).filter_map(named).find(formed).map(|name| name.shifted(within.start()))
 }
+
+/// Whether what follows a name says of what kind its company is: ", a Hawaii corporation".
+fn is_described(after: &str) -> bool {
+    const BODIES: [&str; 6] =
+        ["corporation", "limited liability company", "limited partnership", "banking association", "company", "trust"];
+    let near = after.get(..after.floor_char_boundary(DESCRIPTION)).unwrap_or(after);
+    let near = near.split_whitespace().collect::<Vec<_>>().join(" ");
+    let Some(kind) = [", a ", ", an "].iter().find_map(|lead| near.strip_prefix(lead)) else { return false };
+    let kind = kind.split([',', '(']).next().unwrap_or_default();
+    kind.starts_with(char::is_uppercase) && BODIES.iter().any(|body| kind.contains(body))
+}
+
+/// How long such a description may be, in bytes.
+const DESCRIPTION: usize = 60;
 
 /// How long a word with a full stop may be that is short for another, in bytes: "St.", "Bros.".
 const LONGEST_SHORT: usize = 4;
@@ -180,7 +196,8 @@ const LONGEST_SHORT: usize = 4;
 fn is_one_company(name: &str) -> bool {
     let words: Vec<&str> = name.split([' ', '\n']).filter(|w| !w.is_empty()).collect();
     // A comma inside stands before the form: "Orion, Inc.", not "2006, Orion Inc.".
-    let list = words.windows(2).any(|w| matches!(w, [before, next] if before.ends_with(',') && !is_form(next)));
+    let goes_on = |next: &str| is_form(next) || next.eq_ignore_ascii_case("national");
+    let list = words.windows(2).any(|w| matches!(w, [before, next] if before.ends_with(',') && !goes_on(next)));
     // "Elm, Oak & Ash, Inc.".
     let list = list && !words.contains(&"&");
     let lower = name.to_lowercase();
@@ -219,6 +236,20 @@ mod tests {
                 "Gentlemen:\r\rElmar Bank, N.A. (the \"Bank\") is pleased to lend to The Oak Corporation (the \"Borrower\")."
             ),
             ["Elmar Bank, N.A.", "The Oak Corporation"]
+        );
+        assert_eq!(
+            names(
+                "FOR VALUE RECEIVED, ELM COMPANY (the \"Borrower\") promises to pay to the order of OAK\nBANK, NATIONAL \
+                 ASSOCIATION (the \"Bank\"),"
+            ),
+            ["ELM COMPANY", "OAK\nBANK, NATIONAL ASSOCIATION"]
+        );
+        assert_eq!(
+            names(
+                "By this Agreement, dated May 1, 2007, BANK OF ELLMAR, an  Ohio\ncorporation, of 7 Oak Lane (the \"Bank\") \
+                 and OAK MATERIALS, INC., a company (the \"Borrower\") agree"
+            ),
+            ["BANK OF ELLMAR", "OAK MATERIALS, INC."]
         );
         assert_eq!(
             names(

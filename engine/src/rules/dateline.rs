@@ -1,15 +1,13 @@
 //! The day that an agreement bears by its form: after a label ("Date of Agreement: May 1, 2011"), or on a line of its own where
 //! it is a letter.
 
+use super::letter;
 use crate::text::Span;
 use crate::values::find_dates;
 
 /// How far into a document such a label may stand, one that says no more than "Date", and the date of a letter, in bytes.
 const LABELS_WITHIN: usize = 6_000;
 const DATE_WITHIN: usize = 1_500;
-/// How far into a letter its salutation may stand, in bytes, and how it may begin.
-const SALUTED_WITHIN: usize = 4_000;
-const SALUTATIONS: [&str; 4] = ["dear ", "ladies and gentlemen", "gentlemen:", "re:"];
 /// What the day of an agreement is labelled, in lower case.
 const LABELS: [&str; 9] = [
     "order date",
@@ -45,11 +43,11 @@ pub(super) fn borne(text: &str) -> Option<Span> {
         let own = |date: &Span| !DATE_LABELS.contains(label) || ends(date);
         begins.find_map(|(_, end)| date_after(text, end).filter(own))
     };
-    LABELS.iter().chain(&DATE_LABELS).find_map(labelled).or_else(|| of_letter(text, &lower))
+    LABELS.iter().chain(&DATE_LABELS).find_map(labelled).or_else(|| of_letter(text))
 }
 
 /// Whether only white space stands between the line break before `at` and it, or what numbers the points of a form.
-fn at_line_start(text: &str, at: usize) -> bool {
+pub(super) fn at_line_start(text: &str, at: usize) -> bool {
     let line = text.get(..at).and_then(|t| t.rsplit('\n').next()).unwrap_or_default();
     let numbered = line.trim_start().strip_prefix("item ").is_some_and(|n| n.trim().parse::<u8>().is_ok());
     line.trim().is_empty() || line.ends_with("   ") || numbered
@@ -68,10 +66,8 @@ fn date_after(text: &str, end: usize) -> Option<Span> {
 }
 
 /// The date that is a line of a letter, before whom it greets.
-fn of_letter(text: &str, lower: &str) -> Option<Span> {
-    let line_at = |word: &str| lower.match_indices(word).map(|(at, _)| at).find(|at| at_line_start(lower, *at));
-    let greeted = SALUTATIONS.iter().filter_map(|word| line_at(word)).filter(|at| *at < SALUTED_WITHIN).min()?;
-    let head = text.get(..greeted.min(text.floor_char_boundary(DATE_WITHIN)))?;
+fn of_letter(text: &str) -> Option<Span> {
+    let head = text.get(..letter::greeted(text)?.min(text.floor_char_boundary(DATE_WITHIN)))?;
     let mut from = 0;
     head.split_inclusive('\n').find_map(|line| {
         let start = from;

@@ -3,9 +3,12 @@
 //! legal form, which is all that the pieces of sentences know a name by.
 
 use super::called::{defined, open_beside, open_in};
+use super::cover::cover;
 use super::labelled::by_label;
-use super::name::{END, HEAD, acting_for, begins_with_brand, couple, ends_with_form, is_person, name_in};
-use super::roles::roles;
+use super::name::{
+    END, HEAD, acting_for, begins_with_brand, couple, ends_with_form, is_person, is_same, name_in, side,
+};
+use super::roles::{QUOTES, roles};
 use crate::ground::stands_on_words;
 use crate::text::{DocText, Span};
 use crate::values::find_dates;
@@ -171,68 +174,20 @@ fn look_like_names(text: &str, names: &[Span]) -> bool {
     names.iter().take(2).any(formed) && names.iter().all(|name| formed(name) || person(name))
 }
 
-/// The paragraphs of the first lines that begin with a capital, each also from where a column begins in it.
+/// The paragraphs of the first lines that begin with a capital, each also from where a column or a recital begins in it.
 fn paragraphs(head: &str) -> impl Iterator<Item = Span> + '_ {
     let opening = head.get(..head.floor_char_boundary(OPENING)).unwrap_or(head);
     let breaks = opening.match_indices(END).chain(opening.match_indices("   "));
-    let mut starts: Vec<usize> = breaks.map(|(at, mark)| at + mark.len()).chain([0]).collect();
+    let recitals = opening.match_indices("\nWHEREAS").map(|(at, _)| at + 1);
+    let mut starts: Vec<usize> = breaks.map(|(at, mark)| at + mark.len()).chain(recitals).chain([0]).collect();
     starts.sort_unstable();
     let rest = |at: usize| head.get(at..).unwrap_or_default();
     let begins = move |at: &usize| rest(*at).trim_start().starts_with(|c: char| !c.is_lowercase());
-    let end = move |at: usize| at + rest(at).find(END).unwrap_or(rest(at).len());
+    let end = move |at: usize| {
+        let ends = [rest(at).find(END), rest(at).find("\nWHEREAS")];
+        at + ends.into_iter().flatten().min().unwrap_or(rest(at).len())
+    };
     starts.into_iter().filter(begins).map(move |at| Span::new(at, end(at)))
-}
-
-/// The names above and below a line that is only "and", as covers of agreements have them, or those of a numbered list.
-fn cover(head: &str) -> Vec<Span> {
-    let lines: Vec<Span> = lines(head, Span::new(0, head.len())).collect();
-    let listed = numbered(head, &lines);
-    if listed.len() >= 2 && listed.iter().any(|name| ends_with_form(head, *name)) {
-        return listed;
-    }
-    let alone = |line: &Span| head.get(line.range()).is_some_and(|t| t.eq_ignore_ascii_case("and"));
-    let around = lines.windows(3).filter_map(|w| match w {
-        [above, and, below] if alone(and) => Some([name_at(head, *above)?, name_at(head, *below)?]),
-        _ => None,
-    });
-    around.take(1).flatten().collect()
-}
-
-/// The names of lines that are counted one after the other: "(1) Elm Limited", "(2) Ann Lee".
-fn numbered(head: &str, lines: &[Span]) -> Vec<Span> {
-    let mut found = Vec::new();
-    for line in lines {
-        let mark = format!("({})", found.len() + 1);
-        let text = head.get(line.range()).unwrap_or_default();
-        match text.strip_prefix(&mark).and_then(|rest| Some(name_in(rest)?.shifted(line.start() + mark.len()))) {
-            Some(name) => found.push(name),
-            None if found.len() >= 2 => break,
-            None => found.clear(),
-        }
-    }
-    found
-}
-
-/// The lines of `within` that are not blank, without white space around them.
-pub(super) fn lines(text: &str, within: Span) -> impl Iterator<Item = Span> {
-    let mut at = within.start();
-    let piece = text.get(within.range()).unwrap_or_default();
-    piece.split_inclusive(['\n', END]).filter_map(move |line| {
-        let start = at + (line.len() - line.trim_start().len());
-        at += line.len();
-        (!line.trim().is_empty()).then(|| Span::new(start, start + line.trim().len()))
-    })
-}
-
-/// The name that the line at `line` begins with: of several columns the first, without the same name in other letters.
-pub(super) fn name_at(text: &str, line: Span) -> Option<Span> {
-    let line_text = text.get(line.range())?;
-    let foreign =
-        |(at, _): &(usize, &str)| line_text.get(at + 1..).is_some_and(|t| !t.starts_with(|c: char| c.is_ascii()));
-    let end = line_text.match_indices('(').find(foreign).map(|(at, _)| at);
-    let column = ["   ", " |"].iter().filter_map(|mark| line_text.find(mark));
-    let end = column.chain(end).min().unwrap_or(line_text.len());
-    Some(name_in(line_text.get(..end)?)?.shifted(line.start()))
 }
 
 /// Where `word` ends in `lower` (a text in lower case) as a word of its own.
@@ -252,9 +207,11 @@ fn names_in(text: &str, region: Span) -> Vec<Span> {
             break;
         }
         // A heading that names one party, and then the introduction does.
-        let text_of = |name: &Span| text.get(name.range()).unwrap_or_default();
-        let again = |name: &Span| found.iter().any(|f| text_of(f).eq_ignore_ascii_case(text_of(name)));
-        let Some(name) = called.name.filter(|name| !again(name)) else { continue };
+        let again = |name: &Span| found.iter().any(|f| is_same(text, *f, *name));
+        // A list of defined terms has quotation marks too.
+        let quoted = text.get(called.role.range()).is_some_and(|t| t.starts_with(QUOTES));
+        let fits = |name: &Span| !again(name) && (!quoted || ends_with_form(text, *name));
+        let Some(name) = called.name.filter(fits) else { continue };
         match couple(text, name) {
             Some(both) => found.extend(both),
             None => found.push(name),
@@ -305,12 +262,14 @@ fn next_party(between: &str) -> Option<usize> {
     let begins = |&&at: &&usize| {
         let next = between.get(at..).unwrap_or_default();
         let next = next.trim_start_matches(|c: char| c.is_whitespace() || matches!(c, ':' | '_'));
+        let next = next.get(side(next)..).unwrap_or(next);
         let next = ["the ", "each of "].iter().find_map(|lead| next.strip_prefix(lead)).unwrap_or(next);
         // After "(2)".
         let next =
             if next.starts_with('(') { next.split_once(')').map_or(next, |(_, n)| n.trim_start()) } else { next };
-        // After "2.".
-        let number = next.split_once(". ").filter(|(n, _)| n.len() == 1 && n.starts_with(|c: char| c.is_ascii_digit()));
+        // After "2." or "2)".
+        let number = next.split_once([')', '.']).filter(|(_, n)| n.starts_with(' '));
+        let number = number.filter(|(n, _)| n.len() == 1 && n.starts_with(|c: char| c.is_ascii_digit()));
         let next = number.map_or(next, |(_, n)| n.trim_start());
         let named = name_in(next).is_some_and(|n| n.start() == 0 || acting_for(next) > 0);
         let capital = next.starts_with(|c: char| c.is_uppercase() || c.is_ascii_digit());
@@ -402,6 +361,10 @@ mod tests {
             ["Elm Laboratories, (Bermuda) Ltd.", "Fleet Works Limited"]
         );
         assert_eq!(
+            found("among Elm Works (Delaware), Inc., a company (the \"Company\"), and Ann Lee (\"Ann\")."),
+            ["Elm Works (Delaware), Inc.", "Ann Lee"]
+        );
+        assert_eq!(
             found(
                 "SERVICE AGREEMENT\n\n1 OCTOBER 2019\n\nHILL 2005 LIMITED\n\nand\n\nJOHN WEAVER\n\nTable of Contents"
             ),
@@ -478,6 +441,27 @@ mod tests {
     }
 
     #[test]
+    fn a_recital_may_introduce_the_parties() {
+        assert_eq!(
+            found(
+                "AMENDMENT\nWHEREAS, Elm Industries, LLC (“Company”) and John Ode (“Executive”) made an agreement;\nWHEREAS, they"
+            ),
+            ["Elm Industries, LLC", "John Ode"]
+        );
+    }
+
+    #[test]
+    fn a_party_may_be_of_one_part_and_another_of_the_other() {
+        assert_eq!(
+            found(
+                "BETWEEN\n\nOf the one part,\n\nELM MARINE, S.A., a company (the \"Client\").\n\nAnd, of the other part,\n\n\
+                 OAK WAVES LIMITED, a company of Wales (the \"Contractor\")."
+            ),
+            ["ELM MARINE, S.A.", "OAK WAVES LIMITED"]
+        );
+    }
+
+    #[test]
     fn names_without_roles_are_joined_by_an_and() {
         assert_eq!(
             found("agreement between Elmcom and Oak Entertainment Inc.\n\nNo fees are paid."),
@@ -544,6 +528,15 @@ mod tests {
             ),
             ["Elm Pharma AG", "Oak Labs S.A."]
         );
+        assert_eq!(
+            found(
+                "between\n\n1)   THE ELM FACTORY OF ELMLAND\n(hereinafter called 'the Employer') and\n2)   OAK & ASSOCIATES INC. \
+                 registered here (hereinafter called 'the Contractor')"
+            ),
+            ["THE ELM FACTORY OF ELMLAND", "OAK & ASSOCIATES INC."]
+        );
+        let terms = "among those named.\n\nTerms: \"Loan\" Preamble and Commitments and \"Lender\" Section 2";
+        assert!(found(terms).is_empty(), "a list of terms");
         assert_eq!(
             found("BETWEEN:\n\n(1) ELM LIMITED (the \"Company\"); and\n\n(2) ANN LEE of (the ''Employee\")."),
             ["ELM LIMITED", "ANN LEE"]

@@ -1,8 +1,8 @@
 //! The parties after labels, as forms and cover sheets have them: "Party A: Orion Works", "BETWEEN the Owner: (Name and
 //! address) Orion Works".
 
-use super::introduced::{lines, name_at};
-use super::name::{CALLED, ROLES, ends_with_form, name_in};
+use super::cover::{lines, name_at};
+use super::name::{CALLED, END, ROLES, ends_with_form, name_in};
 use super::roles::QUOTES;
 use crate::text::Span;
 
@@ -55,7 +55,13 @@ fn labels(head: &str, line: Span) -> Vec<(Span, String)> {
         Some((label.len() + 1, labelled_role(label)?))
     };
     // "LICENSOR", and the name below it.
-    let alone = || ROLES.contains(&text.to_lowercase().as_str()).then(|| (text.len(), text.to_lowercase()));
+    let alone = || {
+        let lower = text.to_lowercase();
+        // "Owner", and "(Full name): Elm Works" below it.
+        let hinted = || head.get(line.end()..).is_some_and(|t| t.trim_start_matches([' ', '\n', END]).starts_with('('));
+        let known = ROLES.contains(&lower.as_str()) || (CALLED.contains(&lower.as_str()) && hinted());
+        known.then_some((text.len(), lower))
+    };
     let label = first(text).or_else(|| without_colon(text)).or_else(alone);
     let Some((end, role)) = label else { return Vec::new() };
     let mut found = vec![(Span::new(line.start(), line.start() + end), role)];
@@ -108,7 +114,21 @@ fn labelled_role(label: &str) -> Option<String> {
 fn after_labels(head: &str, labels: &[Span]) -> Vec<Span> {
     let ends = labels.iter().skip(1).map(|l| l.start()).chain([head.len()]);
     let pieces = labels.iter().zip(ends).map(|(label, end)| Span::new(label.end(), end.max(label.end())));
-    pieces.filter_map(|piece| name_at(head, before_label(head, lines(head, after_hint(head, piece)).next()?))).collect()
+    pieces.filter_map(|piece| first_name(head, after_hint(head, piece))).collect()
+}
+
+/// The name at the beginning of `piece`: of its first line, or of two where its legal form stands on the second.
+fn first_name(head: &str, piece: Span) -> Option<Span> {
+    let mut lines = lines(head, piece);
+    let first = before_label(head, lines.next()?);
+    let name = name_at(head, first)?;
+    let mut whole = || {
+        let second = before_label(head, lines.next()?);
+        let next = head.get(first.end()..second.start()) == Some("\n") && name.end() == first.end();
+        let both = name_in(head.get(first.start()..second.end())?)?.shifted(first.start());
+        (next && both.start() == name.start() && ends_with_form(head, both)).then_some(both)
+    };
+    Some(if ends_with_form(head, name) { name } else { whole().unwrap_or(name) })
 }
 
 /// A line up to the word of the next label on it: "Elm Works Phone: 555".
@@ -181,6 +201,22 @@ mod tests {
         assert_eq!(
             found("Name of Licensor: Elm Foods Company\n\nName of Licensee: Oak Snacks"),
             ["Elm Foods Company", "Oak Snacks"]
+        );
+        assert_eq!(
+            found(
+                "PARTY A: Elm University\n\nPARTY B: Oak Construction Decoration\nEngineering Co., Ltd.\n\nThey agree"
+            ),
+            ["Elm University", "Oak Construction Decoration\nEngineering Co., Ltd."]
+        );
+        assert_eq!(
+            found(
+                "Owner\n(Full name): Elm Juice Co., Ltd.\n\nContractor\n(Full name):  Oak Group Co., Ltd.\n\nAccording"
+            ),
+            ["Elm Juice Co., Ltd.", "Oak Group Co., Ltd."]
+        );
+        assert_eq!(
+            found("BETWEEN THE OWNER: ELM CORPORATION\n\nAND THE\n\nCONSTRUCTION MANAGER: THE OAK COMPANY\n\nFOR:"),
+            ["ELM CORPORATION", "THE OAK COMPANY"]
         );
         assert_eq!(found("CLIENT\nOak Bakery\n\nDEVELOPER\nElm Web, LLC\n\nThe"), ["Oak Bakery", "Elm Web, LLC"]);
         assert_eq!(found("Reseller Full Legal Name Elm.org, a nonprofit corporation"), ["Elm.org"]);

@@ -9,6 +9,18 @@ use crate::values::{find_dates, find_durations};
 
 /// What a "Date:" is called that a term ends on.
 const ENDS: [&str; 4] = ["expiration", "expiry", "termination", "end"];
+/// What the day is called on which a contract ends, and words between that name and its date.
+const END_DAYS: [&str; 6] = ["expiration", "expiry", "termination", "maturity", "end", "ending"];
+const MEANS: [&str; 6] = ["means", "mean", "is", "be", "being", ":"];
+/// How soon after the name such a word must come, how many tokens may stand between the name and the date, and words by
+/// which another day is counted from that date.
+const MEANS_WITHIN: usize = 3;
+const MEANS_REACH: usize = 26;
+const COUNTED: [&str; 7] = ["after", "following", "before", "prior", "anniversary", "from", "dated"];
+/// Days of the agreement from which its end is counted, in lower case, and how soon after the length they must stand, in bytes.
+const OWN_DAYS: [&str; 6] =
+    ["date hereof", "date of this agreement", "effective date", "closing date", "commencement date", "closing"];
+const OWN_DAY_WITHIN: usize = 30;
 /// Words that lead to the last day, and what may run until then.
 const UNTIL: [&str; 12] = [
     "end",
@@ -24,7 +36,11 @@ const UNTIL: [&str; 12] = [
     "terminates",
     "terminating",
 ];
-const RUNS: [&str; 14] = [
+const RUNS: [&str; 18] = [
+    "facility",
+    "commitment",
+    "commitments",
+    "loan",
     "term",
     "terms",
     "period",
@@ -124,6 +140,35 @@ fn is_end_label(before: &[&Token<'_>]) -> bool {
     matches!(words.as_slice(), [.., end, of, term] if end.text == "End" && of.is("of") && term.is("term"))
 }
 
+/// The whole of a `sentence` that says by its name which day ends it: "“Termination Date” means January 31, 2009", or "means the
+/// date 364 days after the date hereof".
+pub(super) fn names_its_end(sentence: &str) -> Option<Span> {
+    let tokens = tokens(sentence);
+    let named = |span: Span| is_named_end(&before(&tokens, span.start()));
+    // A length must be counted from the agreement.
+    let own = |length: Span| {
+        let after = sentence.get(length.end()..).unwrap_or_default().to_ascii_lowercase();
+        OWN_DAYS.iter().any(|day| after.find(day).is_some_and(|at| at <= OWN_DAY_WITHIN))
+    };
+    let dated = find_dates(sentence).iter().any(|date| named(date.span));
+    let counted = || find_durations(sentence).iter().any(|length| named(length.span) && own(length.span));
+    (dated || counted()).then(|| Span::new(0, sentence.len()))
+}
+
+/// "Expiration Date" and words by which the date after `before` is that day.
+pub(crate) fn is_named_end(before: &[&Token<'_>]) -> bool {
+    let named = |w: &[&Token<'_>]| matches!(w, [day, date] if date.is("date") && day.is_one_of(&END_DAYS));
+    let Some(links) = before.windows(2).rposition(named).and_then(|at| before.get(at + 2..)) else { return false };
+    let means = links.iter().position(|t| t.is_one_of(&MEANS)).filter(|at| *at <= MEANS_WITHIN);
+    // "the earliest to occur of (a)", "with respect to any Lender,".
+    // "11:00 A.M. on" does not end the sentence, "any of the following:" counts nothing.
+    let stops = |w: &[&Token<'_>]| matches!(w, [of, stop] if stop.text == "." && !of.text.contains('.'));
+    let counts = |w: &[&Token<'_>]| matches!(w, [word, next] if word.is_one_of(&COUNTED) && next.text != ":");
+    let last = links.last().is_some_and(|t| t.is_one_of(&COUNTED));
+    let straight = links.len() <= MEANS_REACH && !last && !links.windows(2).any(|w| stops(w) || counts(w));
+    means.is_some() && straight
+}
+
 /// Whether `sentence` says how long the agreement lasts: "The term of this Agreement is two years".
 pub(super) fn lasts(sentence: &str) -> Option<Span> {
     let tokens = tokens(sentence);
@@ -135,8 +180,8 @@ pub(super) fn lasts(sentence: &str) -> Option<Span> {
         // "the term of this Charter is".
         let this = |at: usize| at.checked_sub(1).and_then(|led| before.get(led)).is_some_and(|led| led.is("this"));
         let run = before.iter().enumerate().rev();
-        let run = run.take_while(|(at, t)| LASTING.iter().any(|w| t.is(w)) || dated(t) || this(*at));
-        let is = |words: &[&str]| run.clone().any(|(_, t)| words.iter().any(|w| t.is(w)));
+        let run = run.take_while(|(at, t)| t.is_one_of(&LASTING) || dated(t) || this(*at));
+        let is = |words: &[&str]| run.clone().any(|(_, t)| t.is_one_of(words));
         // "the term of this Agreement is", "this Agreement shall remain in effect for".
         // "during the term and for two years".
         let last = before.len().checked_sub(2).and_then(|at| before.get(at..));
@@ -160,11 +205,14 @@ pub(super) fn lasts(sentence: &str) -> Option<Span> {
 /// Whether `before` a length of time is a label that says it is the one of a term: "4. Initial Term", "Order Term |".
 fn is_labelled(before: &[&Token<'_>]) -> bool {
     let words: Vec<&&Token<'_>> = before.iter().filter(|t| t.kind == Kind::Word).collect();
-    let kind = |t: &Token<'_>| KINDS.iter().any(|w| t.is(w));
+    let kind = |t: &Token<'_>| t.is_one_of(&KINDS);
     let capital = |t: &Token<'_>| t.text.starts_with(char::is_uppercase);
     match words.as_slice() {
+        [term, of, .., what] if term.is("term") && of.is("of") && words.len() <= LABEL => {
+            capital(term) && what.is_one_of(&WHAT)
+        }
         [.., of, term] if words.len() <= LABEL => {
-            kind(of) && capital(of) && ["term", "period", "duration"].iter().any(|w| term.is(w))
+            kind(of) && capital(of) && term.is_one_of(&["term", "period", "duration"])
         }
         [term] => before.len() <= LABEL && capital(term) && (term.is("term") || term.is("duration")),
         _ => false,
@@ -175,18 +223,18 @@ fn is_labelled(before: &[&Token<'_>]) -> bool {
 fn until_anniversary(tokens: &[Token<'_>]) -> bool {
     let Some(at) = tokens.iter().position(|t| t.is("anniversary")) else { return false };
     let before = tokens.get(..at).unwrap_or_default();
-    let Some(until) = before.iter().rposition(|t| UNTIL.iter().any(|w| t.is(w))) else { return false };
-    let mut run = before.iter().take(until).rev().take_while(|t| LASTING.iter().any(|w| t.is(w)));
+    let Some(until) = before.iter().rposition(|t| t.is_one_of(&UNTIL)) else { return false };
+    let mut run = before.iter().take(until).rev().take_while(|t| t.is_one_of(&LASTING));
     // "commencing on the date of this agreement and ending on": a period of something else.
     let other = before.get(..until).and_then(<[_]>::last).is_some_and(|t| t.is("and"));
-    !other && at - until <= UNTIL_REACH && run.any(|t| WHAT.iter().any(|w| t.is(w)))
+    !other && at - until <= UNTIL_REACH && run.any(|t| t.is_one_of(&WHAT))
 }
 
 /// Whether the length at `length` is one of a term and not of its renewal: "agree to a 24 month term".
 fn is_term(tokens: &[Token<'_>], length: Span) -> bool {
     let term = tokens.iter().find(|t| t.span.start() >= length.end()).is_some_and(|t| t.is("term"));
     let what = tokens.iter().any(|t| t.is("agreement") || t.is("contract") || t.is("parties"));
-    let renewed = |t: &Token<'_>| RENEWED.iter().any(|w| t.is(w));
+    let renewed = |t: &Token<'_>| t.is_one_of(&RENEWED);
     term && what && !before(tokens, length.start()).into_iter().any(renewed)
 }
 
@@ -197,8 +245,8 @@ fn runs_from(sentence: &str, tokens: &[Token<'_>]) -> bool {
     };
     let after = tokens.iter().skip_while(|t| t.span.start() < length.span.end());
     let mut after = after.skip_while(|t| t.is("commencing") || t.is("beginning"));
-    let from = after.next().is_some_and(|t| ["from", "after", "on"].iter().any(|w| t.is(w)));
-    let day = |t: &Token<'_>| ["effective", "commencement", "start"].iter().any(|w| t.is(w));
+    let from = after.next().is_some_and(|t| t.is_one_of(&["from", "after", "on"]));
+    let day = |t: &Token<'_>| t.is_one_of(&["effective", "commencement", "start", "closing"]);
     let named: Vec<&Token<'_>> = after.skip_while(|t| t.is("the")).take(3).collect();
     from && named.windows(2).any(|w| matches!(w, [of, date] if day(of) && date.is("date")))
 }
@@ -209,7 +257,7 @@ fn is_item_anniversary(tokens: &[Token<'_>]) -> bool {
         tokens.iter().position(|t| t.is("the")).is_some_and(|the| the <= ITEM && tokens.iter().take(the).all(is_mark));
     let at = tokens.iter().position(|t| t.is("anniversary")).filter(|at| item && *at <= ITEM_REACH);
     let of = at.and_then(|at| tokens.get(at + 1..at + 4));
-    matches!(of, Some([of, this, agreement]) if of.is("of") && (this.is("this") || this.is("the")) && WHAT_OF.iter().any(|w| agreement.is(w)))
+    matches!(of, Some([of, this, agreement]) if of.is("of") && (this.is("this") || this.is("the")) && agreement.is_one_of(&WHAT_OF))
 }
 
 /// Whether a token can be part of what counts the points of a list: "(a)", "ii.".
@@ -223,9 +271,9 @@ pub(super) fn ends(sentence: &str) -> Option<Span> {
     let dates = find_dates(sentence);
     let ends = |date: &Span| {
         let before = before(&tokens, date.start());
-        let Some(at) = before.iter().rposition(|t| !BETWEEN.iter().any(|w| t.is(w))) else { return false };
-        // "until and including", "up to and including".
-        let including = before.get(at).is_some_and(|t| t.is("including"));
+        let Some(at) = before.iter().rposition(|t| !t.is_one_of(&BETWEEN)) else { return false };
+        // "until and including", "up to and including", "to but excluding".
+        let including = before.get(at).is_some_and(|t| t.is("including") || t.is("excluding"));
         let at = if including { at.saturating_sub(2) } else { at };
         // "to" leads to an end only where a beginning stands before it: "from May 1 to June 1".
         let word = before.get(at);
@@ -233,8 +281,8 @@ pub(super) fn ends(sentence: &str) -> Option<Span> {
         let to = word.filter(|t| t.is("to") || t.is("-") || t.is("–")).is_some_and(|t| begun(&t));
         let up = word.is_some_and(|t| t.is("to"))
             && at.checked_sub(1).and_then(|i| before.get(i)).is_some_and(|t| t.is("up"));
-        let ends = to || up || word.is_some_and(|t| UNTIL.iter().any(|w| t.is(w)));
-        is_end_label(&before) || ends && before.iter().take(at).any(|t| RUNS.iter().any(|w| t.is(w)))
+        let ends = to || up || word.is_some_and(|t| t.is_one_of(&UNTIL));
+        is_end_label(&before) || ends && before.iter().take(at).any(|t| t.is_one_of(&RUNS))
     };
     let ends = dates.iter().any(|d| ends(&d.span) || is_label(&tokens, d.span, &ENDS));
     ends.then(|| Span::new(0, sentence.len()))
@@ -268,6 +316,31 @@ mod tests {
     }
 
     #[test]
+    fn an_end_may_be_dated_by_its_name() {
+        for whole in [
+            "“Termination Date” means January 31, 2009, or such earlier date as follows from Section 2.",
+            "The \"Expiration Date\" shall mean December 19, 2002.",
+            "\"Revolving Commitment Ending Date\": September 27, 2001.",
+            "Revolving Credit Termination Date:  May 15, 2000.",
+            "“Maturity Date” shall mean the earliest to occur of (a) December 31, 2026, and (b) the date of termination.",
+            "“Termination Date” means the earlier of (a) the date 364 days after the date hereof or (b) its end.",
+            "“Loan Maturity Date” means the earlier of (i) the acceleration under Section 6.3 or (ii) December 31, 2012.",
+            "\"Termination Date\" means 11:00 A.M. Ellmar time on December 29, 2000, or an earlier date.",
+            "\"Loan End Date\" means the earliest of the following: (i) as to the Note, April 16, 2007, or (ii) its end.",
+            "“Commitment Termination Date” means, with respect to any Lender, August 23, 2011, or a later date.",
+        ] {
+            assert_eq!(names_its_end(whole), Some(Span::new(0, whole.len())), "{whole}");
+        }
+        for other in [
+            "Until the Termination Date. May 1, 2011 is a holiday.",
+            "\"Closing Date\" means May 1, 2011.",
+            "“Termination Date” means two years from May 1, 2011.",
+        ] {
+            assert_eq!(names_its_end(other), None, "{other}");
+        }
+    }
+
+    #[test]
     fn what_says_how_long_an_agreement_lasts_is_found() {
         for whole in [
             "Term: twelve (12) months from the date of the Agreement.",
@@ -278,6 +351,7 @@ mod tests {
             "Two (2) years from the Effective Date, renewable.",
             "(a) The fifth (5th) anniversary of this Agreement; and",
             "This Agreement shall be valid for three years from the date of signing.",
+            "2. Term of Agreement 1 year(s) commencing December 1, 1998.",
             "4. Initial Term Three (3) years from the Commencement Date",
             "36 months from Commencement Date",
             "It shall have a duration of seven (7) years from its entry into force.",

@@ -10,7 +10,7 @@ const GOVERNS: [&str; 7] = ["govern", "governs", "governed", "construed", "inter
 /// What a law does at the head of a sentence: "Ohio law shall control".
 const RULES: [&str; 6] = ["govern", "governs", "control", "controls", "apply", "applies"];
 /// Words that lead to a law named by an adjective ("under English law"), and those that name none.
-const UNDER: [&str; 5] = ["by", "under", "with", "the", "to"];
+const UNDER: [&str; 6] = ["by", "under", "with", "the", "to", "applicable"];
 const NO_COUNTRY: [&str; 6] = ["applicable", "the", "governing", "such", "federal", "all"];
 /// Most tokens of a line that only names the law.
 const LABEL: usize = 16;
@@ -18,8 +18,9 @@ const LABEL: usize = 16;
 /// Whether `sentence` says in so many words which law governs: "The laws of Ohio shall govern this Agreement".
 pub(super) fn governs(sentence: &str) -> Option<Span> {
     let tokens = tokens(sentence);
-    let is_law = |t: &Token<'_>| LAWS.iter().any(|w| t.is(w));
-    let of = tokens.windows(2).any(|w| matches!(w, [a, b] if is_law(a) && b.is("of")));
+    let is_law = |t: &Token<'_>| t.is_one_of(&LAWS);
+    let of = (0..tokens.len())
+        .any(|at| tokens.get(at).is_some_and(is_law) && is_of_place(tokens.get(at + 1..).unwrap_or_default()));
     let adjective = || (0..tokens.len()).any(|i| tokens.get(i).is_some_and(is_law) && by_adjective(&tokens, i));
     // Not "exports are subject to the laws of Ohio".
     let subject = tokens.windows(3).any(|w| {
@@ -33,7 +34,7 @@ pub(super) fn governs(sentence: &str) -> Option<Span> {
         }
         _ => false,
     });
-    let governs = subject || under || tokens.iter().any(|t| GOVERNS.iter().any(|w| t.is(w)));
+    let governs = subject || under || tokens.iter().any(|t| t.is_one_of(&GOVERNS));
     let heads = || law_rules(&tokens) || is_law_label(&tokens);
     // "The laws in force in Alberta apply to this Agreement".
     let to_this = || {
@@ -58,21 +59,38 @@ fn shall_apply(tokens: &[Token<'_>]) -> bool {
     }) || tokens.windows(2).any(|w| matches!(w, [be, applied] if be.is("be") && applied.is("applied")))
 }
 
+/// Whether a place follows: "of Ohio", "(other than its conflicts rules) of Ohio", "in force in Ohio".
+fn is_of_place(after: &[Token<'_>]) -> bool {
+    let close = after.iter().position(|t| t.text == ")").filter(|at| *at <= BRACKET);
+    let after = match (after.first(), close) {
+        (Some(open), Some(close)) if open.text == "(" => after.get(close + 1..).unwrap_or_default(),
+        _ => after,
+    };
+    match after {
+        [of, ..] if of.is("of") => true,
+        [i, force, n, ..] => i.is("in") && force.is("force") && n.is("in"),
+        _ => false,
+    }
+}
+
+/// How many tokens may stand in brackets between "laws" and "of".
+const BRACKET: usize = 14;
+
 /// "Ohio law applies", "New York law shall govern this Agreement", "and Oregon state law governs".
 fn law_rules(tokens: &[Token<'_>]) -> bool {
-    let named = |t: &Token<'_>| t.text.starts_with(char::is_uppercase) && !NO_COUNTRY.iter().any(|w| t.is(w));
+    let named = |t: &Token<'_>| t.text.starts_with(char::is_uppercase) && !t.is_one_of(&NO_COUNTRY);
     let rules = |at: usize| {
         let before = tokens.get(..at).unwrap_or_default();
         let name = before.iter().rev().find(|t| !t.is("state"));
         let mut after = tokens.iter().skip(at + 1).filter(|t| !t.is("shall") && !t.is("will"));
-        name.is_some_and(named) && after.next().is_some_and(|t| RULES.iter().any(|w| t.is(w)))
+        name.is_some_and(named) && after.next().is_some_and(|t| t.is_one_of(&RULES))
     };
     (1..tokens.len()).any(|at| tokens.get(at).is_some_and(|t| t.is("law")) && rules(at))
 }
 
 /// "Governing Law: Ohio", "8. CONTROLLING LAW. Ohio, whatever its conflict rules", "Governing Law" and "Ohio" below it.
 fn is_law_label(tokens: &[Token<'_>]) -> bool {
-    let named = |of: &Token<'_>| ["governing", "applicable", "controlling"].iter().any(|w| of.is(w));
+    let named = |of: &Token<'_>| of.is_one_of(&["governing", "applicable", "controlling"]);
     let label = |w: &[Token<'_>]| match w {
         [of, law, mark, name] if mark.text == ":" || mark.text == "." || mark.text == "|" => {
             named(of) && law.is("law") && named_place(name)
@@ -95,8 +113,8 @@ fn by_adjective(tokens: &[Token<'_>], law: usize) -> bool {
     let led = before.len().checked_sub(named + 1).and_then(|at| before.get(at));
     let names = before.iter().rev().take(named);
     (1..=3).contains(&named)
-        && led.is_some_and(|t| UNDER.iter().any(|w| t.is(w)))
-        && !names.clone().any(|t| NO_COUNTRY.iter().any(|w| t.is(w)))
+        && led.is_some_and(|t| t.is_one_of(&UNDER))
+        && !names.clone().any(|t| t.is_one_of(&NO_COUNTRY))
 }
 
 #[cfg(test)]
@@ -118,6 +136,9 @@ mod tests {
             "This Agreement shall be enforced under the laws of Ohio.",
             "Governing Law: New Jersey",
             "It will be interpreted according to Delaware law.",
+            "It shall be construed in accordance with the laws (other than the conflict of laws rules) of the State of Ohio.",
+            "It shall be governed by and enforced in accordance with the Laws in force in the State of Ohio",
+            "This Contract shall be governed by generally applicable Elmish legislation.",
             "This Agreement is subject to German law.",
             "The substantive law of the State of Ohio shall apply except where federal law does.",
             "The substantive law of Elmland shall be applied.",

@@ -10,7 +10,11 @@ const DATED: usize = 40;
 /// The word that does where a list follows.
 pub(super) const HEAD: &str = "parties";
 /// What stands before the names of parties that are listed by what they are: "Licensor: Orion Works".
-pub(super) const ROLES: [&str; 45] = [
+pub(super) const ROLES: [&str; 49] = [
+    "construction manager",
+    "general contractor",
+    "subcontractor",
+    "design-builder",
     "service provider",
     "subscriber",
     "collaborator",
@@ -161,9 +165,28 @@ fn without_number(text: &str) -> &str {
     text.match_indices('(').find(numbered).and_then(|(at, _)| text.get(..at)).unwrap_or(text)
 }
 
+/// How long the words are that `text` begins with and that say on which side a party is: "of the one part, ".
+pub(super) fn side(text: &str) -> usize {
+    const SIDES: [&str; 8] = [
+        "of the one part",
+        "of the other part",
+        "on the one hand",
+        "on the other hand",
+        "of one part",
+        "for the one part",
+        "for the other part",
+        "for the other",
+    ];
+    let rest = text.trim_start_matches([',', ' ']);
+    let led = SIDES.iter().find(|side| rest.get(..side.len()).is_some_and(|t| t.eq_ignore_ascii_case(side)));
+    let after = led.and_then(|side| rest.get(side.len()..)?.strip_prefix([',', ':']));
+    after.map_or(0, |after| text.len() - after.trim_start().len())
+}
+
 /// Where a name begins in `text` that stands after "the", marks, a number or a label.
 fn beginning(text: &str) -> usize {
     let mut start = text.len() - text.trim_start_matches(|c: char| !c.is_alphanumeric()).len();
+    start += side(text.get(start..).unwrap_or_default());
     start += heading(text.get(start..).unwrap_or_default());
     // "(i) Orion Works".
     if let Some((number, name)) = text.get(start..).and_then(|t| t.split_once(") ")).filter(|(n, _)| is_small_number(n))
@@ -187,6 +210,14 @@ fn beginning(text: &str) -> usize {
             start = text.len() - name.len();
         }
     }
+    // "ELM: Elm Works, S.A. (“ELM”)".
+    if let Some((label, name)) = text.get(start..).and_then(|t| t.split_once(':')) {
+        let called = (2..=SHORT_NAME).contains(&label.len()) && label.chars().all(|c| c.is_ascii_uppercase());
+        let name = name.trim_start();
+        if called && !SHOUTED.contains(&label) && name.starts_with(char::is_uppercase) {
+            start = text.len() - name.len();
+        }
+    }
     // "Party A: Orion Works".
     if let Some(("Party", labelled)) = text.get(start..).and_then(|t| t.split_once(' '))
         && let Some((label, name)) = labelled.split_once(':').filter(|(label, _)| label.len() == 1)
@@ -195,6 +226,10 @@ fn beginning(text: &str) -> usize {
     }
     start
 }
+
+/// Longest name of one word that may stand before a party as its label, in bytes, and words in capitals that are none.
+const SHORT_NAME: usize = 12;
+const SHOUTED: [&str; 6] = ["BY", "TO", "FROM", "RE", "ATTEST", "WITNESS"];
 
 /// How long the date is that `text` begins with: "Effective May 1, 2008, Elm Works".
 fn dated(text: &str) -> usize {
@@ -237,10 +272,10 @@ fn heading(text: &str) -> usize {
 /// What a heading ends with.
 const KINDS: [&str; 6] = ["AGREEMENT", "CONTRACT", "LEASE", "ADDENDUM", "AMENDMENT", "LICENSE"];
 
-/// Whether `number` counts the points of a list in small letters: "i", "iv", "b".
+/// Whether `number` counts the points of a list: "i", "iv", "b", "1".
 fn is_small_number(number: &str) -> bool {
     let roman = !number.is_empty() && number.len() <= 4 && number.chars().all(|c| matches!(c, 'i' | 'v' | 'x'));
-    roman || (number.len() == 1 && number.starts_with(|c: char| c.is_ascii_lowercase()))
+    roman || (number.len() == 1 && number.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit()))
 }
 
 /// Whether `name` can be one: of words in capitals (but for the first of a `brand`), and nothing that agreements name too.
@@ -276,13 +311,17 @@ fn without_address(name: &str) -> &str {
     let ends =
         ["   ", " [", " Page 1", " Dated ", " DATED "].iter().filter_map(|mark| name.find(mark)).chain(street).min();
     let line = name.get(..ends.unwrap_or(name.len())).unwrap_or(name).trim_end_matches(" of").trim_end_matches(" is");
+    if let Some(whole) = with_branch(line) {
+        return whole;
+    }
     let (mut end, mut form_before) = (0, false);
     for word in line.split_inclusive([' ', '\n']) {
         let bare = word.trim_end().trim_end_matches([',', ';', ':']);
         let form = is_form(bare);
         let before = line.get(..end).unwrap_or_default();
         if !bare.is_empty() {
-            if form_before && ends_after_form(before, bare, form) || ends_before(before, bare) {
+            let goes_on = is_series(before, bare) || of_the(line.get(end..).unwrap_or_default());
+            if form_before && !goes_on && ends_after_form(before, bare, form) || ends_before(before, bare) {
                 break;
             }
             form_before = form;
@@ -292,6 +331,17 @@ fn without_address(name: &str) -> &str {
     let name = line.get(..end).unwrap_or_default().trim_end().trim_end_matches([',', ';', ':']);
     // "Elm Inc. and (the "Participant")": the other name is left blank.
     name.strip_suffix(" and").unwrap_or(name)
+}
+
+/// The name of a company and of its branch, where `line` begins with both: "Elm Bank Co., Ltd, Oakville Branch".
+fn with_branch(line: &str) -> Option<&str> {
+    let (whole, after) = line.split_once(" Branch").or_else(|| line.split_once(" Sub-branch"))?;
+    let (company, branch) = whole.rsplit_once(", ")?;
+    let formed = company.split_whitespace().next_back().is_some_and(is_form);
+    let capital = |word: &str| word.starts_with(char::is_uppercase);
+    let named = company.split_whitespace().chain(branch.split_whitespace()).all(capital);
+    let ends = !after.starts_with(char::is_alphanumeric) && whole.split_whitespace().count() < MOST_WORDS;
+    (formed && named && ends).then(|| line.get(..line.len() - after.len())).flatten()
 }
 
 /// Where a name ends before the town and state that stand `at` "of": "Elm Works Company of Tulsa, Oklahoma", but "Elm Insurance
@@ -317,8 +367,27 @@ fn ends_after_form(before: &str, next: &str, next_is_form: bool) -> bool {
     let line = before.ends_with('\n') && closed && own_line && !next.eq_ignore_ascii_case("of");
     // "Elm Works Corporation 780 High Street".
     let street = next.starts_with(|c: char| c.is_ascii_digit());
-    let comma = before.trim_end().ends_with(',') && !next_is_form;
+    // "Elm Bank, National Association".
+    let comma = before.trim_end().ends_with(',') && !next_is_form && !next.eq_ignore_ascii_case("national");
     place || described || line || street || comma
+}
+
+/// Whether `next` counts the trusts or funds of one name: "Elm Trust 2001A", "Elm Fund 2005-1".
+fn is_series(before: &str, next: &str) -> bool {
+    let year = next.get(..4).is_some_and(|y| y.starts_with(['1', '2']) && y.bytes().all(|b| b.is_ascii_digit()));
+    let same_line = !before.ends_with('\n') && !before.trim_end().ends_with(',');
+    let fund = before
+        .split_whitespace()
+        .next_back()
+        .is_some_and(|form| form.eq_ignore_ascii_case("trust") || form.eq_ignore_ascii_case("fund"));
+    year && same_line && fund && next.len() <= "2005-12".len()
+}
+
+/// Whether a name goes on with `rest`: "Elm Corp" with "of the West", not with "of the State of Ohio" or "of the first part".
+fn of_the(rest: &str) -> bool {
+    const PLACES: [&str; 7] = ["State", "City", "County", "Province", "Republic", "Commonwealth", "Town"];
+    let named = rest.strip_prefix("of the ").and_then(|t| t.split([' ', '\n', ',']).next()).unwrap_or_default();
+    named.starts_with(char::is_uppercase) && named.contains(char::is_lowercase) && !PLACES.contains(&named)
 }
 
 /// Whether an address begins with `next`: a number after a comma or on a line of its own.
@@ -354,6 +423,15 @@ const SMALL: [&str; 15] =
 /// Words of headings and covers that no person is called, in lower case.
 const NO_PERSON: [&str; 10] =
     ["terms", "party", "parties", "hereto", "agent", "lenders", "banks", "documentation", "definitions", "the"];
+
+/// Whether two names of `text` are one, in other letters or with "the" before it.
+pub(super) fn is_same(text: &str, one: Span, other: Span) -> bool {
+    let bare = |name: Span| {
+        let name = text.get(name.range()).unwrap_or_default().to_lowercase();
+        name.strip_prefix("the ").map(str::to_owned).unwrap_or(name)
+    };
+    bare(one) == bare(other)
+}
 
 /// Whether the name at `name` is that of a person: two to four words in capitals, and the sentence or a description goes on.
 pub(super) fn is_person(text: &str, name: Span) -> bool {
@@ -430,6 +508,11 @@ mod tests {
             ("ROBERT G. MILLER\n305 Elm Street", "ROBERT G. MILLER"),
             ("ELM CORP.\nMay 5", "ELM CORP."),
             ("Elm, Inc.  111 W. Oak Ave.", "Elm, Inc."),
+            ("Elm Corp of the West (“Elm”)", "Elm Corp of the West"),
+            ("Elm Statutory Trust 2001A (the “Trust”)", "Elm Statutory Trust 2001A"),
+            ("VOLCANO:   VOLCANO ELMAR, S.A. (“VOLCANO”)", "VOLCANO ELMAR, S.A."),
+            ("ELM BANK, NATIONAL ASSOCIATION (the \"Bank\")", "ELM BANK, NATIONAL ASSOCIATION"),
+            ("Elmar Bank Stock Co., Ltd, Oakville Branch\n\n", "Elmar Bank Stock Co., Ltd, Oakville Branch"),
             ("Ann Lee.", "Ann Lee"),
             ("Ben Ode Jr. (\"Ben\")", "Ben Ode Jr."),
             ("elm.com, inc., a company", "elm.com, inc."),

@@ -24,11 +24,11 @@ pub(super) fn begins_on_named(sentence: &str) -> Option<String> {
     let words = tokens.get(..last)?.iter().rev().take_while(capital).count();
     let first = last - words;
     let before = tokens.get(..first).filter(|_| (1..=3).contains(&words))?;
-    let at = before.iter().rposition(|t| !BETWEEN.iter().any(|w| t.is(w)) && t.kind == Kind::Word)?;
-    let begins = before.get(at).is_some_and(|t| BEGIN.iter().chain(&EFFECT).any(|w| t.is(w)));
+    let at = before.iter().rposition(|t| !t.is_one_of(&BETWEEN) && t.kind == Kind::Word)?;
+    let begins = before.get(at).is_some_and(|t| t.is_one_of(&BEGIN) || t.is_one_of(&EFFECT));
     let of = before.get(at.saturating_sub(WHAT_REACH)..at)?;
     let name = sentence.get(tokens.get(first)?.span.union(tokens.get(last)?.span).range())?;
-    (begins && of.iter().any(|t| WHAT.iter().any(|w| t.is(w)))).then(|| name.to_owned())
+    (begins && of.iter().any(|t| t.is_one_of(&WHAT))).then(|| name.to_owned())
 }
 
 /// The date that `sentence` gives the day called `name`: before the name in quotation marks or brackets, or after it.
@@ -43,7 +43,7 @@ pub(super) fn dated(sentence: &str, name: &str) -> Option<Span> {
     find_dates(sentence).into_iter().map(|date| date.span).find(|date| {
         if date.start() >= name.end() {
             let links = between(name.end(), date.start());
-            links.len() <= AFTER && links.iter().any(|t| LINKS.iter().any(|w| t.is(w)))
+            links.len() <= AFTER && links.iter().any(|t| t.is_one_of(&LINKS))
         } else {
             marked && between(date.end(), name.start()).len() <= BEFORE
         }

@@ -17,7 +17,8 @@ pub(super) fn roles(text: &str, region: Span) -> Vec<Span> {
     for (open, _) in piece.match_indices('(') {
         let Some(close) = piece.get(open..).and_then(|t| t.find(')')).map(|i| open + i) else { break };
         // "Orion Metals (Oslo) Ltd": inside a name.
-        let next = piece.get(close + 1..).unwrap_or_default().split_whitespace().next().unwrap_or_default();
+        let next = piece.get(close + 1..).unwrap_or_default().trim_start_matches([',', ' ']);
+        let next = next.split_whitespace().next().unwrap_or_default();
         // "Elm Care (EC) A Texas Corporation": a description in capitals.
         let goes_on = piece.get(close + 1..).is_some_and(|t| t.strip_prefix(' ').is_some_and(starts_in_capital));
         let goes_on = goes_on && !["A", "An"].contains(&next);
@@ -89,7 +90,9 @@ fn starts_in_capital(text: &str) -> bool {
 
 /// Whether what stands in brackets is what a party is called: the first thing in quotes, or all of it.
 fn calls_a_party(inner: &str) -> bool {
-    let quoted = inner.split(QUOTES).nth(1).filter(|_| inner.contains(QUOTES));
+    // "(hereinafter called 'the Employer')".
+    let straight = || inner.split(" '").nth(1).and_then(|term| term.split_once('\'')).map(|(term, _)| term);
+    let quoted = inner.split(QUOTES).nth(1).filter(|_| inner.contains(QUOTES)).or_else(straight);
     let quoted = quoted.filter(|q| q.contains(char::is_alphabetic));
     let bare = HEREAFTER.iter().find_map(|word| inner.strip_prefix(word)).unwrap_or(inner).trim_start();
     let bare = bare.strip_prefix("the ").unwrap_or(bare).trim_matches(|c: char| !c.is_alphanumeric());

@@ -63,7 +63,10 @@ pub(super) fn begins_on(sentence: &str) -> Option<Span> {
     let on = |date: &Span| {
         let before = before(&tokens, date.start());
         // "its rules effective as of May 1, 2005" are not the agreement's.
-        let own = || before.iter().any(|t| t.is("this")) && !is_elsewhere(&tokens, *date);
+        let this = || tokens.iter().skip_while(|t| t.span.start() < date.end()).take(3).any(|t| t.is("this"));
+        // "Amended and Restated Effective May 1, 2011": a title.
+        let restated = || before.iter().any(|t| t.is("restated"));
+        let own = || (before.iter().any(|t| t.is("this")) || this() || restated()) && !is_elsewhere(&tokens, *date);
         begins(&before) || (is_effective(&before) && own())
     };
     find_dates(sentence).iter().map(|date| date.span).find(|date| on(date) || is_label(&tokens, *date, &STARTS))
@@ -72,7 +75,7 @@ pub(super) fn begins_on(sentence: &str) -> Option<Span> {
 /// Whether the date at `date` stands after a label of one of `kinds`: "Commencement Date: May 1, 2011".
 pub(super) fn is_label(tokens: &[Token<'_>], date: Span, kinds: &[&str]) -> bool {
     let before = before(tokens, date.start());
-    let kind = |t: &Token<'_>| kinds.iter().any(|w| t.is(w));
+    let kind = |t: &Token<'_>| t.is_one_of(kinds);
     match before.as_slice() {
         [.., of, date, mark] if mark.text == ":" => kind(of) && date.is("date"),
         // The line below it: "Commencement Date", and then "2 October 2006".
@@ -101,10 +104,9 @@ pub(super) fn made_on(sentence: &str) -> Option<Span> {
     let tokens = tokens(sentence);
     let made = |date: &Span| {
         let before = before(&tokens, date.start());
-        let Some(said) = before.iter().rposition(|t| !BETWEEN.iter().any(|w| t.is(w))) else { return false };
-        let is = |at: Option<usize>, words: &[&str]| {
-            at.and_then(|at| before.get(at)).is_some_and(|t| words.iter().any(|w| t.is(w)))
-        };
+        let Some(said) = before.iter().rposition(|t| !t.is_one_of(&BETWEEN)) else { return false };
+        let is =
+            |at: Option<usize>, words: &[&str]| at.and_then(|at| before.get(at)).is_some_and(|t| t.is_one_of(words));
         // "is made effective May 1, 2011".
         let says = is(Some(said), &MADE) || (is(Some(said), &["effective"]) && is(said.checked_sub(1), &MADE));
         // "This Amendment (the “Amendment”), dated May 1, 2011 but effective".
@@ -112,7 +114,7 @@ pub(super) fn made_on(sentence: &str) -> Option<Span> {
         let dated = || led("dated") && !is_elsewhere(&tokens, *date);
         // "entered into by and between Elm Inc. (“Elm”) and Oak Inc. (“Oak”) on May 1, 2011".
         let closes = || {
-            let agreed = before.iter().any(|t| MADE.iter().any(|w| t.is(w)));
+            let agreed = before.iter().any(|t| t.is_one_of(&MADE));
             let after_names = before.get(said).is_some_and(|t| t.text == ")");
             let between = before.iter().any(|t| t.is("between") || t.is("among"));
             agreed && between && after_names && (led("on") || led("this") || led("as"))
@@ -125,7 +127,7 @@ pub(super) fn made_on(sentence: &str) -> Option<Span> {
 
 /// Whether a token may stand between what begins and the date: a small word, a time of day.
 fn is_filler(token: &Token<'_>) -> bool {
-    let word = || BETWEEN.iter().chain(&TIMES).any(|w| token.is(w));
+    let word = || token.is_one_of(&BETWEEN) || token.is_one_of(&TIMES);
     token.kind == Kind::Number || token.text == "." || word()
 }
 
@@ -138,9 +140,9 @@ fn is_effective(before: &[&Token<'_>]) -> bool {
 
 /// "DATE (the “Effective Date”)".
 pub(super) fn is_called_effective<'t>(after: impl Iterator<Item = &'t Token<'t>>) -> bool {
-    // "(such date, the “Effective Date”)".
-    let leads = |t: &Token<'_>| t.is("the") || t.is("such") || t.text == "date";
-    let words: Vec<&Token<'_>> = after.take(8).skip_while(|t| t.kind == Kind::Mark || leads(t)).collect();
+    // "(such date, the “Effective Date”)", "which date also shall be the effective date of".
+    let leads = |t: &Token<'_>| t.text == "date" || t.is_one_of(&["the", "such", "which", "also", "shall", "be", "is"]);
+    let words: Vec<&Token<'_>> = after.take(9).skip_while(|t| t.kind == Kind::Mark || leads(t)).collect();
     matches!(words.as_slice(), [a, b, ..] if a.is("effective") && b.is("date"))
         || words.first().is_some_and(|t| t.is("effectivedate"))
 }
@@ -159,7 +161,7 @@ fn begins(before: &[&Token<'_>]) -> bool {
     // "shall come into force on", not "that went into effect on".
     let comes = |word: &Token<'_>| {
         let led = at.checked_sub(2).and_then(|from| before.get(from..at));
-        let comes = |t: &Token<'_>| ["come", "comes", "enter", "enters"].iter().any(|w| t.is(w));
+        let comes = |t: &Token<'_>| t.is_one_of(&["come", "comes", "enter", "enters"]);
         let takes = |t: &Token<'_>| t.is("take") || t.is("takes");
         match led {
             Some([first, into]) if into.is("into") => comes(first) && (word.is("force") || word.is("effect")),
@@ -167,11 +169,11 @@ fn begins(before: &[&Token<'_>]) -> bool {
             _ => false,
         }
     };
-    let begins = before.get(at).is_some_and(|t| BEGIN.iter().any(|w| t.is(w)) || comes(t));
+    let begins = before.get(at).is_some_and(|t| t.is_one_of(&BEGIN) || comes(t));
     let of = before.get(at.saturating_sub(12)..at).unwrap_or_default();
     // "It takes effect".
     let it = of.first().is_some_and(|t| t.is("it")) && of.len() <= 3;
-    begins && (it || of.iter().any(|t| WHAT.iter().any(|w| t.is(w))))
+    begins && (it || of.iter().any(|t| t.is_one_of(&WHAT)))
 }
 
 #[cfg(test)]
@@ -211,6 +213,12 @@ mod tests {
         assert_eq!(begins_on(label).map(|span| &label[span.range()]), Some("1 July 2016"));
         let force = "This Agreement shall come into force on 1 April 2013.";
         assert_eq!(begins_on(force).map(|span| &force[span.range()]), Some("1 April 2013"));
+        let amended = "Amendment effective as of May 1, 2013 (this “Amendment”) to the Agreement dated June 2, 2012.";
+        assert_eq!(begins_on(amended).map(|span| &amended[span.range()]), Some("May 1, 2013"));
+        let plan = "ELM PLAN Amended and Restated Effective October 1, 2004";
+        assert_eq!(begins_on(plan).map(|span| &plan[span.range()]), Some("October 1, 2004"));
+        let which = "the Agreement dated June 2, 2012, which date shall also be the effective date of this one";
+        assert_eq!(called(which), Some("June 2, 2012"));
         assert_eq!(begins_on("The agreement that went into effect on 1 April 2013 ends."), None);
         for (closing, date) in [
             (

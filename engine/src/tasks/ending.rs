@@ -10,6 +10,7 @@ use super::length::length;
 use super::pack::{FieldSpec, FieldType, Pack};
 use super::start::{Start, Starts, TERM};
 use super::{Claim, ClaimKind, FoundBy, MatchKind, Status};
+use crate::rules::lasting::is_named_end;
 use crate::values::tokens::{Token, tokens};
 use crate::values::{Found, Value, find_dates};
 use chrono::{Datelike, Days, Months, NaiveDate};
@@ -102,23 +103,33 @@ pub(super) fn with_roles(quote: &str) -> Vec<(Found, Role)> {
         from = found.span.end();
         (found, role)
     };
-    find_dates(quote).into_iter().map(with_role).collect()
+    let mut roles: Vec<(Found, Role)> = find_dates(quote).into_iter().map(with_role).collect();
+    // "Start Date End Date May 1, 2011 April 30, 2013": two columns of a table.
+    for at in 1..roles.len() {
+        if let Some([(first, begins), (second, ends)]) = roles.get_mut(at - 1..=at)
+            && quote.get(first.span.end()..second.span.start()).is_some_and(|between| between.trim().is_empty())
+        {
+            (*begins, *ends) = (Role::First, Role::Last);
+        }
+    }
+    roles
 }
 
 /// By the nearest word of either kind; "to" only where it stands next to the date.
 fn role(before: &[&Token<'_>]) -> Role {
-    // "from May 1, 2011 to", "up to and including".
-    let including = before.last().is_some_and(|t| t.is("including"));
-    if including || before.last().is_some_and(|t| t.is("to")) {
+    // "from May 1, 2011 to", "up to and including", "to but excluding", but "from and including".
+    let begins = matches!(before, [.., from, and, _] if from.is("from") && and.is("and"));
+    let including = !begins && before.last().is_some_and(|t| t.is("including") || t.is("excluding"));
+    if including || before.last().is_some_and(|t| t.is("to")) || is_named_end(before) {
         return Role::Last;
     }
-    let ends = |t: &&Token<'_>| ENDING.iter().any(|w| t.is(w));
+    let ends = |t: &&Token<'_>| t.is_one_of(&ENDING);
     // "shall terminate effective May 1".
     let next = before.iter().rev().skip(1).map(Some).chain([None]);
     let mut near = before.iter().rev().zip(next).take(REACH);
     let nearest = near.find_map(|(t, earlier)| match t {
         t if ends(t) || (t.is("effective") && earlier.is_some_and(ends)) => Some(Role::Last),
-        t if BEGINNING.iter().any(|w| t.is(w)) || takes_effect(t, earlier) => Some(Role::First),
+        t if t.is_one_of(&BEGINNING) || takes_effect(t, earlier) => Some(Role::First),
         _ => None,
     });
     nearest.unwrap_or(Role::Either)
@@ -208,17 +219,19 @@ fn end(starts: &Starts<'_>, quote: &str) -> Option<(String, String)> {
 
 /// The day on which the term of `quote` ends by its length, and how it was counted.
 fn counted_end(starts: &Starts<'_>, quote: &str) -> Option<(String, String)> {
-    let (within, count, unit) = length(quote)?;
-    let start = starts.of(quote, within)?;
-    let end = match unit.as_str() {
-        "day" => start.day.checked_add_days(Days::new(u64::from(count))),
-        "week" => start.day.checked_add_days(Days::new(7 * u64::from(count))),
-        "month" => start.day.checked_add_months(Months::new(count)),
-        "year" => start.day.checked_add_months(Months::new(count.checked_mul(12)?)),
+    let length = length(quote)?;
+    let start = starts.of(quote, length.span)?;
+    let after = |day: NaiveDate, (count, unit): &(u32, String)| match unit.as_str() {
+        "day" => day.checked_add_days(Days::new(u64::from(*count))),
+        "week" => day.checked_add_days(Days::new(7 * u64::from(*count))),
+        "month" => day.checked_add_months(Months::new(*count)),
+        "year" => day.checked_add_months(Months::new(count.checked_mul(12)?)),
         _ => None,
-    }?;
+    };
+    let end = length.parts.iter().try_fold(start.day, after)?;
     let end = if says(quote, MONTHS_END) { last_of_month(end)? } else { end };
-    let length = Value::Duration { count, unit };
+    let parts = length.parts.into_iter().map(|(count, unit)| Value::Duration { count, unit }.to_string());
+    let length = parts.collect::<Vec<_>>().join(" and ");
     let mut note = format!(
         "Counted, the text does not name this day: {length} from {}, {} ({}).",
         start.day, start.named, start.place
@@ -257,6 +270,10 @@ mod tests {
             ["1999-12-15"]
         );
         assert_eq!(isos("the term is 31 December 2028"), ["2028-12-31"]);
+        assert_eq!(isos("from and including May 1, 2011 to but excluding May 31, 2013"), ["2013-05-31"]);
+        let named = "“Termination Date” means May 31, 2000; on May 31, 1998, it may be extended to May 31, 2001.";
+        assert_eq!(isos(named).first().map(String::as_str), Some("2000-05-31"));
+        assert_eq!(isos("Term Start Date Term End Date November 17, 2006 November 17, 2009"), ["2009-11-17"]);
     }
 
     /// The value and the note for a line of "Expiration Date" that rests on `quote`, in a document that begins with `head`.
@@ -516,6 +533,9 @@ mod tests {
         let row = "Service Commencement Date: April 1, 2011\nRenewal: 12 months";
         let quote = "Initial Term: 36 months from the Service Commencement Date";
         assert_eq!(counted(row, quote).unwrap().0, "2014-04-01");
+        let columns = "Term Start Date\n\nTerm End Date\n\nMay 1, 2006\n\nMay 1, 2009";
+        let quote = "It shall continue until the Term End Date set forth on the cover.";
+        assert_eq!(counted(columns, quote).unwrap().0, "2009-05-01");
         let years = "This Agreement shall remain in effect for five Contract Years.";
         assert_eq!(counted("Dated 3 March 2017.", years).unwrap().0, "2022-03-03");
         let force = "It has a fixed term of sixty (60) months from its entry into force.";

@@ -12,18 +12,41 @@ const OF_NOTICE: usize = 5;
 const YEAR_REACH: usize = 9;
 const FIRST_DATE: u32 = 100;
 
-/// How long the term of `quote` lasts, and where that stands: its first length of time, "third anniversary", "end of the
-/// third Contract Year", or "30th day after".
-pub(super) fn length(quote: &str) -> Option<(Span, u32, String)> {
-    let said = find_durations(quote).into_iter().find_map(|found| match found.value {
-        Value::Duration { count, unit } if count > 0 && !is_of_notice(quote, found.span) => {
-            Some((found.span, count, unit))
-        }
-        _ => None,
-    });
+/// How long something lasts, and where that stands.
+pub(super) struct Length {
+    pub(super) span: Span,
+    /// Counts with their units, which are added: "five years, six weeks".
+    pub(super) parts: Vec<(u32, String)>,
+}
+
+/// How long the term of `quote` lasts: its first length of time, "third anniversary", "end of the third Contract Year", or
+/// "30th day after".
+pub(super) fn length(quote: &str) -> Option<Length> {
+    let whole = |(span, count, unit): (Span, u32, String)| Length { span, parts: vec![(count, unit)] };
     let counted = anniversary(quote).or_else(|| numbered_year(quote)).map(|(at, years)| (at, years, "year".to_owned()));
     let day = day_after(quote).or_else(|| month_after(quote));
-    said.into_iter().chain(counted).chain(day).min_by_key(|(at, _, _)| at.start())
+    let others = counted.into_iter().chain(day).map(whole);
+    said(quote).into_iter().chain(others).min_by_key(|length| length.span.start())
+}
+
+/// The first length of time of `quote` that is not one of a notice, with those that are added to it.
+fn said(quote: &str) -> Option<Length> {
+    let lengths = find_durations(quote).into_iter().filter_map(|found| match found.value {
+        Value::Duration { count, unit } if count > 0 => Some((found.span, (count, unit))),
+        _ => None,
+    });
+    let mut lengths = lengths.skip_while(|(span, _)| is_of_notice(quote, *span));
+    let (span, first) = lengths.next()?;
+    let mut length = Length { span, parts: vec![first] };
+    for (next, part) in lengths {
+        let between = quote.get(length.span.end()..next.start()).unwrap_or_default().trim();
+        if ![",", "and", ", and", "plus"].contains(&between) {
+            break;
+        }
+        length.span = length.span.union(next);
+        length.parts.push(part);
+    }
+    Some(length)
 }
 
 /// Whether the length at `length` is one of a notice: "at least one (1) year advance written notice".
@@ -95,7 +118,7 @@ mod tests {
 
     #[test]
     fn a_length_may_be_counted_in_anniversaries_months_and_days() {
-        let of = |quote: &str| length(quote).map(|(_, count, unit)| (count, unit));
+        let of = |quote: &str| length(quote).and_then(|length| length.parts.into_iter().next());
         let years = |n: u32| Some((n, "year".to_owned()));
         assert_eq!(of("on the twenty-fifth (25th) anniversary of it"), years(25));
         assert_eq!(of("on the fifth anniversary of it"), years(5));
@@ -103,5 +126,7 @@ mod tests {
         assert_eq!(of("in the twenty-fourth month after it"), Some((24, "month".to_owned())));
         assert_eq!(of("for a term of __one (1)__ year from it"), years(1));
         assert_eq!(of("upon one (1) year advance written notice"), None);
+        let both = length("a term of five (5) years, six (6) weeks from it, and two years more").unwrap();
+        assert_eq!(both.parts, [(5, "year".to_owned()), (6, "week".to_owned())]);
     }
 }

@@ -12,7 +12,8 @@ use crate::values::{Found, Value, find_dates, find_durations};
 use chrono::NaiveDate;
 
 /// Words for the day a contract was made.
-const MADE: [&str; 33] = [
+const MADE: [&str; 34] = [
+    "date first set forth",
     "date of conclusion",
     "date of its conclusion",
     "date of this document",
@@ -301,9 +302,16 @@ impl<'a> Starts<'a> {
         text.to_ascii_lowercase().match_indices(name).find_map(|(from, name)| {
             let from = from + name.len();
             let after = text.get(from..text.floor_char_boundary((from + NAME_REACH).min(text.len())))?;
-            let found = find_dates(after).into_iter().next()?;
-            let between = tokens(after.get(..found.span.start())?);
-            let linked = between.iter().all(|t| LINKS.iter().any(|w| t.is(w))) || is_dated(&between);
+            let mut dates = find_dates(after).into_iter();
+            let first = dates.next()?;
+            let between = tokens(after.get(..first.span.start())?);
+            // "Start Date", "End Date", and then "May 1, 2011", "April 30, 2013".
+            let beside =
+                |next: &Found| after.get(first.span.end()..next.span.start()).is_some_and(|t| t.trim().is_empty());
+            let line = text.get(..from).and_then(|t| t.rfind('\n')).unwrap_or(0);
+            let column = text.get(..line).is_some_and(|above| above.trim_end().ends_with(" Date"));
+            let found = if column { dates.next().filter(beside).unwrap_or(first) } else { first };
+            let linked = between.iter().all(|t| t.is_one_of(&LINKS)) || is_dated(&between);
             let Value::Date { iso } = &found.value else { return None };
             at(self.grounds, found.span.shifted(from), iso, format!("the {name}")).filter(|_| linked)
         })
@@ -361,7 +369,7 @@ fn begins_with_contract(quote: &str, within: Span) -> bool {
     let from = quote.floor_char_boundary(within.start().saturating_sub(AROUND.0));
     let to = quote.floor_char_boundary((within.end() + AROUND.1).min(quote.len()));
     let near = tokens(quote.get(from..to).unwrap_or_default());
-    let any = |tokens: &[Token<'_>], words: &[&str]| tokens.iter().any(|t| words.iter().any(|w| t.is(w)));
+    let any = |tokens: &[Token<'_>], words: &[&str]| tokens.iter().any(|t| t.is_one_of(words));
     let all = tokens(quote);
     let lasts = any(&all, &["agreement", "contract"]) && any(&all, &["effect", "force"]);
     (lasts || any(&all, &["term"])) && !any(&near, &BEGINNING) && !any(&near, &RUNNING_FROM)
@@ -373,10 +381,10 @@ fn event_after(quote: &str, within: Span) -> Option<String> {
     let after = quote.get(within.end()..)?;
     let tokens = tokens(after);
     let mut words = tokens.iter().skip_while(|t| t.kind == Kind::Mark);
-    words.next().filter(|t| ["from", "after", "following"].iter().any(|w| t.is(w)))?;
+    words.next().filter(|t| t.is_one_of(&["from", "after", "following"]))?;
     let words: Vec<&Token<'_>> = words.skip_while(|t| t.is("the")).take(EVENT_REACH).collect();
-    let day = words.iter().position(|t| EVENTS.iter().any(|w| t.is(w)))?;
-    let ended = words.iter().any(|t| NO_EVENT.iter().any(|w| t.is(w)));
+    let day = words.iter().position(|t| t.is_one_of(&EVENTS))?;
+    let ended = words.iter().any(|t| t.is_one_of(&NO_EVENT));
     let words = words.get(..=day)?;
     let span = words.first()?.span.union(words.last()?.span);
     after.get(span.range()).filter(|_| !ended).map(str::to_owned)
@@ -486,7 +494,8 @@ fn beside_signatures(grounds: &Grounds<'_>) -> Option<Start> {
         let label = Span::new(from, from + label.len());
         dated_after(text, label).into_iter().chain(dated_above(text, label))
     });
-    let days = beside.filter_map(|found| {
+    // "the Facility dated May 1, 1995".
+    let days = beside.filter(|found| own(grounds, found.span)).filter_map(|found| {
         let Value::Date { iso } = &found.value else { return None };
         at(grounds, found.span, iso, "the last date beside a signature".to_owned())
     });
@@ -496,7 +505,7 @@ fn beside_signatures(grounds: &Grounds<'_>) -> Option<Start> {
 /// The date right after the label at `label`: "Date: May 1, 2011".
 fn dated_after(text: &str, label: Span) -> Option<Found> {
     let before = tokens(text.get(text.floor_char_boundary(label.start().saturating_sub(30))..label.start())?);
-    let own = !before.last().is_some_and(|t| OTHER_DATES.iter().any(|w| t.is(w)));
+    let own = !before.last().is_some_and(|t| t.is_one_of(&OTHER_DATES));
     let near = text.get(label.end()..text.floor_char_boundary((label.end() + 40).min(text.len())))?;
     let found = find_dates(near).into_iter().next().filter(|_| own)?;
     let blank = tokens(near.get(..found.span.start())?).iter().all(|t| t.kind == Kind::Mark);
@@ -519,7 +528,7 @@ fn dated_above(text: &str, label: Span) -> Option<Found> {
 /// Whether what stands between the name of a day and a date makes the date that day: "launch date of the site shall be".
 fn is_dated(between: &[Token<'_>]) -> bool {
     let ends = [".", ";", ",", ":"];
-    between.last().is_some_and(|t| DATES.iter().any(|w| t.is(w))) && !between.iter().any(|t| ends.contains(&t.text))
+    between.last().is_some_and(|t| t.is_one_of(&DATES)) && !between.iter().any(|t| ends.contains(&t.text))
 }
 
 /// What `quote` runs until, where that is a term in capitals: "Scheduled End of Supply".

@@ -1,5 +1,6 @@
 //! Dates in the forms contracts and reports use, in normal form `YYYY-MM-DD`, `YYYY-MM` or `YYYY`.
 
+use super::decimal::number_words;
 use super::tokens::{Kind, Token, tokens};
 use super::{Found, Value};
 use crate::text::Span;
@@ -30,7 +31,9 @@ pub(crate) fn is_month(word: &str) -> bool {
 /// day, as "the end of June 2024" is. Dates in digits whose day
 /// and month could be swapped carry a note: with full stops the day is taken first, with slashes the month.
 pub fn find_dates(text: &str) -> Vec<Found> {
-    let tokens = tokens(text);
+    let mut tokens = tokens(text);
+    // A form that was filled in: "__27th__ day of __October__, 2003".
+    tokens.retain(|t| t.text != "_");
     let mut found = Vec::new();
     let mut i = 0;
     while i < tokens.len() {
@@ -68,7 +71,7 @@ fn next_is_glued(tokens: &[Token<'_>]) -> bool {
 /// Whether the words before the token at `i` speak of the end of what it names: "the end of", "the last day of", "in".
 fn said_to_end(tokens: &[Token<'_>], i: usize) -> bool {
     // "the end of calendar year 2013".
-    let year = |at: usize| ["year", "calendar", "the"].iter().any(|w| tokens.get(at).is_some_and(|t| t.is(w)));
+    let year = |at: usize| tokens.get(at).is_some_and(|t| t.is_one_of(&["year", "calendar", "the"]));
     let skipped = (0..i).rev().take_while(|at| year(*at)).count();
     let before = |n: usize| i.checked_sub(n + skipped).and_then(|at| tokens.get(at));
     let is = |n: usize, word: &str| before(n).is_some_and(|t| t.is(word));
@@ -260,13 +263,30 @@ pub(crate) fn ordinal(word: &str) -> Option<u32> {
     n.or((word == "thirtieth").then_some(30))
 }
 
-/// The year after a month: `2024`, `, 2024`, `of 2024`.
+/// The year after a month: `2024`, `, 2024`, `of 2024`, `in the year 2024`, `Two Thousand Eleven`.
 fn year_after(tokens: &[Token<'_>]) -> Option<(i32, usize)> {
-    let skip = usize::from(tokens.first().is_some_and(|t| t.text == "," || t.text == "." || t.is("of")));
+    let mut skip = usize::from(tokens.first().is_some_and(|t| t.text == "," || t.text == "." || t.is("of")));
+    if let Some([i, the, y]) = tokens.get(skip..skip + 3)
+        && i.is("in")
+        && the.is("the")
+        && y.is("year")
+    {
+        skip += 3 + usize::from(tokens.get(skip + 3).is_some_and(|t| t.is("of")));
+    }
     let token = tokens.get(skip)?;
+    // "Two Thousand Eleven", but "on March 15 two thousand units".
+    if token.kind == Kind::Word && token.text.starts_with(char::is_uppercase) {
+        let words: Vec<&str> = tokens.iter().skip(skip).take(YEAR_WORDS).map(|t| t.text).collect();
+        let (n, used) = number_words(&words)?;
+        return i32::try_from(n).ok().filter(|y| SPELLED.contains(y)).map(|y| (y, skip + used));
+    }
     // "March 15, 2,000 units": a grouped number is no year, and neither is "2024%".
     (token.kind == Kind::Number).then(|| year(token.text)).flatten().map(|y| (y, skip + 1))
 }
+
+/// How many words a year may take, and which years contracts spell.
+const YEAR_WORDS: usize = 8;
+const SPELLED: std::ops::RangeInclusive<i32> = 1901..=2099;
 
 fn year(text: &str) -> Option<i32> {
     (text.len() == 4 && text.bytes().all(|b| b.is_ascii_digit()))

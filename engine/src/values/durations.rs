@@ -34,7 +34,7 @@ pub fn find_durations(text: &str) -> Vec<Found> {
 fn duration_at(tokens: &[Token<'_>]) -> Option<(Value, Option<String>, usize)> {
     let counted = count(tokens)?;
     let mut used = counted.used;
-    while tokens.get(used).is_some_and(|t| BETWEEN.iter().any(|w| t.is(w))) {
+    while tokens.get(used).is_some_and(|t| t.is_one_of(BETWEEN)) {
         used += 1;
     }
     let (unit, more) = unit(tokens.get(used..)?)?;
@@ -91,7 +91,7 @@ fn unit(tokens: &[Token<'_>]) -> Option<(&'static str, usize)> {
         _ => None,
     };
     let first = tokens.first()?;
-    if ["business", "working", "banking", "trading"].iter().any(|w| first.is(w)) {
+    if first.is_one_of(&["business", "working", "banking", "trading"]) {
         return tokens.get(1).and_then(plain).filter(|u| *u == "day").map(|_| ("business_day", 2));
     }
     plain(first).map(|u| (u, 1))

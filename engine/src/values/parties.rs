@@ -12,6 +12,7 @@ const AFTER_NAME: &[&str] = &[
     " (‘",
     " (hereinafter",
     " (together",
+    " (as ",
     " (collectively",
     " (each",
     " (formerly",

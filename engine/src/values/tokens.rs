@@ -31,6 +31,11 @@ impl Token<'_> {
     pub fn is(&self, word: &str) -> bool {
         self.text.eq_ignore_ascii_case(word)
     }
+
+    /// Whether it is one of these words, in any case.
+    pub fn is_one_of(&self, words: &[&str]) -> bool {
+        words.iter().any(|word| self.is(word))
+    }
 }
 
 /// The tokens of `text` in order; white space belongs to none.
