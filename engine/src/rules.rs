@@ -18,6 +18,7 @@ pub(crate) mod lasting;
 mod law;
 mod letter;
 mod name;
+mod name_end;
 mod named_day;
 #[cfg(test)]
 mod parity;
@@ -137,9 +138,13 @@ impl<'a> Ruled<'a> {
                 // What scores less is left out in any case.
                 let own = |sentence: Span, score: f64| score >= least && !self.dates_another(sentence);
                 let whole = whole.filter(|(sentence, score)| !of_agreement || own(**sentence, **score));
-                let whole = whole.map(|(span, score)| Candidate { span: *span, score: *score }).collect();
+                let whole = whole.map(|(span, score)| Candidate { span: *span, score: *score });
+                let whole: Vec<Candidate> = whole.collect();
                 found.extend(match field.name.as_str() {
                     EXPIRATION_DATE => {
+                        // A recital tells of another agreement's end.
+                        let recital = |c: &Candidate| self.document.slice(c.span).is_some_and(lasting::is_recital);
+                        let whole = whole.into_iter().filter(|c| !recital(c)).collect();
                         let whole = self.raised(whole, lasting::names_its_end, NAMED_END);
                         let whole = self.stated(whole, category.threshold, lasting::ends);
                         self.stated(whole, category.threshold, lasting::lasts)
@@ -193,9 +198,13 @@ impl<'a> Ruled<'a> {
     /// gives way to it.
     fn introduced(&self, mut candidates: Vec<Candidate>) -> Vec<Candidate> {
         let mut introduced = introduced::introduced(self.document);
+        let signed = signed::signed(&self.document.text);
+        if introduced::only_spoken_of(self.document, &introduced, &signed) {
+            introduced.clear();
+        }
         let (names, least) = match introduced.len() {
             0 | 1 => {
-                introduced.extend(signed::signed(&self.document.text));
+                introduced.extend(signed);
                 introduced.extend(introduced::left_open(self.document));
                 introduced.extend(letter::addressee(&self.document.text));
                 (introduced, SIGNED)

@@ -21,7 +21,7 @@ pub fn sentences(document: &DocText) -> Vec<Span> {
     blocks.flat_map(|b| in_span(&document.text, b.span)).collect()
 }
 
-/// The sentences of the piece `span` of `text`. Blank lines and page breaks end a sentence too.
+/// The sentences of the piece `span` of `text`. Blank lines, page breaks and the lines of a form end a sentence too.
 pub fn in_span(text: &str, span: Span) -> Vec<Span> {
     let Some(piece) = text.get(span.range()) else { return Vec::new() };
     let mut found = Vec::new();
@@ -32,7 +32,7 @@ pub fn in_span(text: &str, span: Span) -> Vec<Span> {
         let ends = match c {
             '。' | '！' | '？' | '\u{c}' => true,
             '.' | '!' | '?' | '…' => ends_sentence(piece, i, c),
-            '\n' => piece.get(end..).is_some_and(starts_with_blank_line),
+            '\n' => piece.get(end..).is_some_and(starts_with_blank_line) || parts_form_lines(piece, end),
             _ => false,
         };
         if ends {
@@ -93,6 +93,31 @@ fn inside_date(before: &str, word: &str, next: &str) -> bool {
 
 fn starts_with_blank_line(rest: &str) -> bool {
     rest.trim_start_matches([' ', '\t', '\r']).starts_with('\n')
+}
+
+/// Longest label of a form's line, in bytes and in words.
+const LABEL: usize = 40;
+const LABEL_WORDS: usize = 5;
+
+/// Whether the line break before `end` parts two lines of a form ("Service Date: March 1, 2001", "Initial Term: 24 months"), or
+/// one of a table that is drawn with characters from what stands above it.
+fn parts_form_lines(piece: &str, end: usize) -> bool {
+    let line = |text: &str| text.split('\n').next().unwrap_or_default().trim().to_owned();
+    let next = line(piece.get(end..).unwrap_or_default());
+    let drawn =
+        |line: &str| line.starts_with('|') || ["-----", "=====", "+---"].iter().any(|rule| line.starts_with(rule));
+    let before = piece.get(..end.saturating_sub(1)).and_then(|t| t.rsplit('\n').next()).unwrap_or_default().trim();
+    drawn(&next) || (is_labelled(&next) && (is_labelled(before) || drawn(before)))
+}
+
+/// Whether a line begins with a label and a colon, and says something after it.
+fn is_labelled(line: &str) -> bool {
+    let plain = |c: char| c.is_alphanumeric() || matches!(c, ' ' | '-' | '/' | '&' | '(' | ')' | '\'' | '’' | '#');
+    line.split_once(": ").is_some_and(|(label, said)| {
+        let words = label.split_whitespace().count();
+        let short = label.len() <= LABEL && (1..=LABEL_WORDS).contains(&words);
+        short && label.starts_with(char::is_uppercase) && label.chars().all(plain) && !said.trim().is_empty()
+    })
 }
 
 fn trimmed(piece: &str, start: usize, end: usize) -> Option<Span> {

@@ -2,9 +2,9 @@
 //! before it ("Orion Inc. ("Supplier"), licenses Elm Inc. ("Licensee") to"), and a party that a form leaves open ("the person
 //! named below (the "Agent")").
 
-use super::introduced::{JOINED, OPENING, called_in, region, word_ends};
+use super::introduced::{JOINED, OPENING, region};
 use super::name::{CALLED, END, ROLES, begins_with_brand, ends_with_form, is_same, name_in};
-use super::roles::{QUOTES, quoted, roles};
+use super::roles::{QUOTES, called_in, quoted, roles, word_ends};
 use crate::text::Span;
 use crate::values::is_form;
 

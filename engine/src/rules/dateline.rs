@@ -9,7 +9,9 @@ use crate::values::find_dates;
 const LABELS_WITHIN: usize = 6_000;
 const DATE_WITHIN: usize = 1_500;
 /// What the day of an agreement is labelled, in lower case.
-const LABELS: [&str; 9] = [
+const LABELS: [&str; 11] = [
+    "date of signing",
+    "signing date",
     "order date",
     "date of agreement",
     "date of this agreement",

@@ -2,7 +2,7 @@
 //! 1998"), to an end ("which expires on June 30, 2012"), to what came before it or is still to come.
 
 use super::lasting::is_named_end;
-use super::stated::{BETWEEN, is_called_effective};
+use super::stated::{is_called_effective, is_filler};
 use crate::text::Span;
 use crate::values::tokens::{Kind, Token, before, tokens};
 use crate::values::{Found, find_dates};
@@ -54,6 +54,8 @@ const ANOTHER: [&str; 16] = [
 const THIS: [&str; 4] = ["this", "these", "present", "hereby"];
 /// What takes effect on a day of its own.
 const RULES: [&str; 7] = ["rules", "regulations", "act", "law", "laws", "tariff", "schedule"];
+/// How many tokens may name its parties before the date: "between the parties".
+const PARTIES: usize = 4;
 /// How many tokens the name of a document may have before its date.
 const NAME_REACH: usize = 12;
 /// Words right before a date by which something ended, was there already, or is still to be done.
@@ -88,7 +90,8 @@ const OTHER_DAYS: [&str; 27] = [
 ];
 
 /// Words by which a date before which they stand can be the agreement's own.
-const OWN: [&str; 26] = [
+const OWN: [&str; 27] = [
+    "presents",
     "execute",
     "sign",
     "witness",
@@ -122,7 +125,7 @@ const OWN_REACH: usize = 30;
 /// Whether the date at `date` of a sentence with `tokens` is that of something else than the agreement itself.
 pub(super) fn is_elsewhere(tokens: &[Token<'_>], date: Span) -> bool {
     let before = before(tokens, date.start());
-    let says = |t: &Token<'_>| t.is("dated") || !t.is_one_of(&BETWEEN);
+    let says = |t: &Token<'_>| t.is("dated") || !is_filler(t);
     let Some(at) = before.iter().rposition(|t| says(t)) else { return false };
     let after = || tokens.iter().skip_while(|t| t.span.start() < date.end());
     // "Amendment to Supply Agreement dated May 1, 2011 (this “Amendment”)".
@@ -183,6 +186,9 @@ fn of_another(before: &[&Token<'_>]) -> bool {
     if bracket.get(1).is_some_and(|t| t.is("this")) {
         return false;
     }
+    // "the Agreement between the parties dated May 1, 1999".
+    let between = name.iter().rposition(|t| t.is("between") || t.is("among")).filter(|at| name.len() - at <= PARTIES);
+    let name = name.get(..between.unwrap_or(name.len())).unwrap_or(name);
     let mut name = name.iter().rev().skip_while(|t| t.text == "," || t.is("(") || t.text == ")");
     if !name.next().is_some_and(|t| t.is_one_of(&DOCUMENTS)) {
         return false;
@@ -216,6 +222,8 @@ mod tests {
             "The letter of credit expires on May 20, 2012.",
             "THIS AMENDMENT to that certain Employment Agreement (the “Agreement”), effective as of May 1, 2011, is made",
             "as to the Facility dated July 24, 1995 as amended",
+            "The Mutual Agreement between the parties dated May 18, 1999 remains in effect.",
+            "It is in effect until 9:00 a.m. Central Time on July 1, 2026.",
             "“Stated Maturity Date” means December 31, 2000.",
             "An ICP licence obtained on April 9, 2008 is needed.",
         ] {

@@ -5,11 +5,8 @@
 use super::called::{defined, open_beside, open_in};
 use super::cover::cover;
 use super::labelled::by_label;
-use super::name::{
-    END, HEAD, acting_for, begins_with_brand, couple, ends_with_form, is_person, is_same, name_in, side,
-};
-use super::roles::{QUOTES, roles};
-use crate::ground::stands_on_words;
+use super::name::{END, HEAD, couple, ends_with_form, is_person, is_same, name_in};
+use super::roles::{QUOTES, called_in, next_party, word_ends};
 use crate::text::{DocText, Span};
 use crate::values::find_dates;
 
@@ -46,6 +43,16 @@ const CLAUSES: [&str; 4] = ["1. ", "1 ", "1.1", "Article "];
 /// before what parties are called in the first lines.
 pub(super) fn introduced(document: &DocText) -> Vec<Span> {
     introduced_in(&with_ends(document))
+}
+
+/// Whether `names` are only those of companies that `document` speaks of and that do not sign: of a joint filing, where those who
+/// file are named at their signatures, `signed`.
+pub(super) fn only_spoken_of(document: &DocText, names: &[Span], signed: &[Span]) -> bool {
+    let text = with_ends(document);
+    let head = text.get(..text.floor_char_boundary(WITHIN)).unwrap_or(&text);
+    let signs = |name: &&Span| signed.iter().any(|s| is_same(&document.text, **name, *s));
+    let unsigned = names.iter().filter(|name| !signs(name)).count();
+    signed.len() > names.len() && unsigned > 0 && names.iter().all(|name| defined(head).contains(name))
 }
 
 /// What an introduction of `document` that names one party calls the other, which it leaves open: "between Orion Inc. and the
@@ -111,7 +118,7 @@ fn leads(head: &str) -> Vec<usize> {
     // "entered into as of May 1, 2011 by Ann Lee".
     let dated = |by: &usize| {
         let before = head.get(head.floor_char_boundary(by.saturating_sub(DATED))..*by).unwrap_or_default();
-        let made = ["into ", "made "].iter().filter_map(|made| Some(before.rfind(made)? + made.len())).max();
+        let made = ["into ", "made ", "given "].iter().filter_map(|made| Some(before.rfind(made)? + made.len())).max();
         let between = made.and_then(|made| before.get(made..)).unwrap_or_default();
         let named = head.get(*by..).is_some_and(|t| t.trim_start().starts_with(char::is_uppercase));
         named && !find_dates(between).is_empty() && !between.contains(['.', ';'])
@@ -190,12 +197,6 @@ fn paragraphs(head: &str) -> impl Iterator<Item = Span> + '_ {
     starts.into_iter().filter(begins).map(move |at| Span::new(at, end(at)))
 }
 
-/// Where `word` ends in `lower` (a text in lower case) as a word of its own.
-pub(super) fn word_ends<'t>(lower: &'t str, word: &'t str) -> impl Iterator<Item = usize> + 't {
-    let places = lower.match_indices(word).map(|(at, word)| Span::new(at, at + word.len()));
-    places.filter(|place| stands_on_words(lower, *place)).map(Span::end)
-}
-
 /// The names before what parties are called in `region`.
 fn names_in(text: &str, region: Span) -> Vec<Span> {
     let mut found: Vec<Span> = Vec::new();
@@ -220,70 +221,12 @@ fn names_in(text: &str, region: Span) -> Vec<Span> {
     found
 }
 
-/// What one party is called, what stands before it since the party before, and the name in that, if one is.
-pub(super) struct Called {
-    pub(super) role: Span,
-    pub(super) before: Span,
-    pub(super) name: Option<Span>,
-}
-
-/// What parties are called in `region`, in order, each with the name before it: the first at once, the others after what
-/// leads to a next party.
-pub(super) fn called_in(text: &str, region: Span) -> impl Iterator<Item = Called> + '_ {
-    let mut rest = region.start();
-    roles(text, region).into_iter().map(move |role| {
-        let before = Span::new(rest, role.start());
-        let piece = text.get(before.range()).unwrap_or_default();
-        let begin = if rest == region.start() { Some(0) } else { next_party(piece) };
-        let name = begin.and_then(|at| Some(name_in(piece.get(at..)?)?.shifted(rest + at)));
-        rest = role.end();
-        Called { role, before, name }
-    })
-}
-
 /// What may belong to the introduction that begins at `from`.
 pub(super) fn region(text: &str, from: usize) -> Span {
     let end = text.floor_char_boundary((from + LONGEST).min(text.len()));
     let lower = text.get(from..end).unwrap_or_default().to_ascii_lowercase();
     let stop = ENDS.iter().filter_map(|word| lower.find(word)).min().unwrap_or(lower.len());
     Span::new(from, from + stop)
-}
-
-/// Where the next party begins in what follows one: after an "and" or a semicolon that a capital follows and no word
-/// that goes on with the description ("organized and existing under", "France and Spain").
-fn next_party(between: &str) -> Option<usize> {
-    let lower = between.to_ascii_lowercase();
-    let mut starts: Vec<usize> = word_ends(&lower, "and")
-        .chain(word_ends(&lower, "in favor of"))
-        .chain(word_ends(&lower, "for the benefit of"))
-        .chain(lower.match_indices(';').map(|(at, _)| at + 1))
-        .collect();
-    starts.sort_unstable();
-    let begins = |&&at: &&usize| {
-        let next = between.get(at..).unwrap_or_default();
-        let next = next.trim_start_matches(|c: char| c.is_whitespace() || matches!(c, ':' | '_'));
-        let next = next.get(side(next)..).unwrap_or(next);
-        let next = ["the ", "each of "].iter().find_map(|lead| next.strip_prefix(lead)).unwrap_or(next);
-        // After "(2)".
-        let next =
-            if next.starts_with('(') { next.split_once(')').map_or(next, |(_, n)| n.trim_start()) } else { next };
-        // After "2." or "2)".
-        let number = next.split_once([')', '.']).filter(|(_, n)| n.starts_with(' '));
-        let number = number.filter(|(n, _)| n.len() == 1 && n.starts_with(|c: char| c.is_ascii_digit()));
-        let next = number.map_or(next, |(_, n)| n.trim_start());
-        let named = name_in(next).is_some_and(|n| n.start() == 0 || acting_for(next) > 0);
-        let capital = next.starts_with(|c: char| c.is_uppercase() || c.is_ascii_digit());
-        named && (capital || begins_with_brand(next))
-    };
-    starts.iter().find(begins).copied().or_else(|| after_comma(between))
-}
-
-/// Where the next party begins in what goes on with a comma: the last of several has the "and". Only a name with a legal
-/// form, or any description could be one.
-fn after_comma(between: &str) -> Option<usize> {
-    let next = between.trim_start().strip_prefix(',')?.trim_start();
-    let name = name_in(next).filter(|n| n.start() == 0 && ends_with_form(next, *n))?;
-    (name.len() > 4).then(|| between.len() - next.len())
 }
 
 #[cfg(test)]

@@ -22,7 +22,8 @@ const OWN_DAYS: [&str; 6] =
     ["date hereof", "date of this agreement", "effective date", "closing date", "commencement date", "closing"];
 const OWN_DAY_WITHIN: usize = 30;
 /// Words that lead to the last day, and what may run until then.
-const UNTIL: [&str; 12] = [
+const UNTIL: [&str; 13] = [
+    "thru",
     "end",
     "ending",
     "ends",
@@ -36,7 +37,12 @@ const UNTIL: [&str; 12] = [
     "terminates",
     "terminating",
 ];
-const RUNS: [&str; 18] = [
+const RUNS: [&str; 23] = [
+    "validity",
+    "services",
+    "consulting",
+    "arrangement",
+    "employment",
     "facility",
     "commitment",
     "commitments",
@@ -64,16 +70,37 @@ const ITEM_REACH: usize = 10;
 /// Whose anniversary it may be.
 const WHAT_OF: [&str; 3] = ["agreement", "contract", "effective"];
 /// Which term it is that a label names, and the most words of such a label.
-const KINDS: [&str; 9] =
-    ["initial", "order", "primary", "contract", "agreement", "license", "lease", "original", "fixed"];
+const KINDS: [&str; 12] = [
+    "service",
+    "services",
+    "subscription",
+    "initial",
+    "order",
+    "primary",
+    "contract",
+    "agreement",
+    "license",
+    "lease",
+    "original",
+    "fixed",
+];
 const LABEL: usize = 5;
 /// What lasts as long as an agreement.
-const TERMS: [&str; 3] = ["term", "engagement", "appointment"];
+const TERMS: [&str; 6] = ["term", "engagement", "appointment", "services", "consulting", "arrangement"];
 /// Words before the length of a renewal.
 const RENEWED: [&str; 9] =
     ["renew", "renews", "renewed", "renewal", "extend", "extended", "additional", "successive", "further"];
 /// Words between a term or an agreement and how long it lasts.
-const LASTING: [&str; 58] = [
+const LASTING: [&str; 67] = [
+    "services",
+    "consulting",
+    "arrangement",
+    "commence",
+    "commences",
+    "commencing",
+    "begin",
+    "start",
+    "starts",
     "effective",
     "primary",
     "has",
@@ -140,6 +167,11 @@ fn is_end_label(before: &[&Token<'_>]) -> bool {
     matches!(words.as_slice(), [.., end, of, term] if end.text == "End" && of.is("of") && term.is("term"))
 }
 
+/// Whether `sentence` is a recital: "WHEREAS, the lease will expire on June 30, 1996".
+pub(super) fn is_recital(sentence: &str) -> bool {
+    sentence.trim_start().get(.."whereas".len()).is_some_and(|word| word.eq_ignore_ascii_case("whereas"))
+}
+
 /// The whole of a `sentence` that says by its name which day ends it: "“Termination Date” means January 31, 2009", or "means the
 /// date 364 days after the date hereof".
 pub(super) fn names_its_end(sentence: &str) -> Option<Span> {
@@ -189,6 +221,7 @@ pub(super) fn lasts(sentence: &str) -> Option<Span> {
         // "It shall have a duration of seven years".
         let it = || before.first().is_some_and(|t| t.is("it")) || is(&["this"]);
         is_term(&tokens, length)
+            || ends_after(&tokens, length)
             || is_labelled(&before)
             || !thereafter
                 && is(&TERMS)
@@ -238,6 +271,24 @@ fn is_term(tokens: &[Token<'_>], length: Span) -> bool {
     term && what && !before(tokens, length.start()).into_iter().any(renewed)
 }
 
+/// "your obligations hereunder shall terminate two years from the date of this letter".
+fn ends_after(tokens: &[Token<'_>], length: Span) -> bool {
+    const ENDS: [&str; 8] = ["terminate", "terminates", "expire", "expires", "end", "ends", "cease", "lapse"];
+    let before = before(tokens, length.start());
+    let ends = before.last().is_some_and(|t| t.is_one_of(&ENDS));
+    let near = before.get(before.len().saturating_sub(ENDED_REACH)..).unwrap_or_default();
+    let what = near.iter().any(|t| t.is_one_of(&WHAT) || t.is_one_of(&["obligations", "undertakings"]));
+    let after: Vec<&Token<'_>> = tokens.iter().skip_while(|t| t.span.start() < length.end()).take(3).collect();
+    let from = |w: &[&Token<'_>]| match w {
+        [from, the, date] => (from.is("from") || from.is("after")) && the.is("the") && date.is("date"),
+        _ => false,
+    };
+    ends && what && from(&after)
+}
+
+/// How many tokens before such a word say what ends.
+const ENDED_REACH: usize = 8;
+
 /// "Two (2) years from the Effective Date", below a heading that says of what.
 fn runs_from(sentence: &str, tokens: &[Token<'_>]) -> bool {
     let Some(length) = find_durations(sentence).into_iter().next().filter(|found| found.span.start() == 0) else {
@@ -265,13 +316,19 @@ fn is_mark(token: &Token<'_>) -> bool {
     token.kind == Kind::Mark || token.text.len() <= 3
 }
 
+/// Whether a token may stand between "until" and a date: "until the earlier of (a)".
+fn is_filler(token: &Token<'_>) -> bool {
+    const ONE_OF: [&str; 6] = ["earlier", "earliest", "later", "(", ")", "a"];
+    token.is_one_of(&BETWEEN) || token.is_one_of(&ONE_OF)
+}
+
 /// What of `sentence` says on which day a term ends: all of a sentence that lets a term or a period run to a date.
 pub(super) fn ends(sentence: &str) -> Option<Span> {
     let tokens = tokens(sentence);
     let dates = find_dates(sentence);
     let ends = |date: &Span| {
         let before = before(&tokens, date.start());
-        let Some(at) = before.iter().rposition(|t| !t.is_one_of(&BETWEEN)) else { return false };
+        let Some(at) = before.iter().rposition(|t| !is_filler(t)) else { return false };
         // "until and including", "up to and including", "to but excluding".
         let including = before.get(at).is_some_and(|t| t.is("including") || t.is("excluding"));
         let at = if including { at.saturating_sub(2) } else { at };
@@ -281,7 +338,10 @@ pub(super) fn ends(sentence: &str) -> Option<Span> {
         let to = word.filter(|t| t.is("to") || t.is("-") || t.is("–")).is_some_and(|t| begun(&t));
         let up = word.is_some_and(|t| t.is("to"))
             && at.checked_sub(1).and_then(|i| before.get(i)).is_some_and(|t| t.is("up"));
-        let ends = to || up || word.is_some_and(|t| t.is_one_of(&UNTIL));
+        // "their farm lease, which expires on May 1, 2011".
+        let which = at.checked_sub(1).and_then(|i| before.get(i)).is_some_and(|t| t.is("which"));
+        let other = which && before.iter().rev().find(|t| t.is_one_of(&RUNS)).is_some_and(|t| !t.is_one_of(&TERMS));
+        let ends = to || up || (!other && word.is_some_and(|t| t.is_one_of(&UNTIL)));
         is_end_label(&before) || ends && before.iter().take(at).any(|t| t.is_one_of(&RUNS))
     };
     let ends = dates.iter().any(|d| ends(&d.span) || is_label(&tokens, d.span, &ENDS));
@@ -305,12 +365,18 @@ mod tests {
             "This Agreement shall be in force from 1.2.2013 up to 31.1.2018.",
             "The Term is hereby extended from July 1, 2014 to and including December 31, 2015.",
             "| End of Initial Term | 18 February 2002 |",
+            "Order Validity: 01/01/2009 thru 12/31/2010",
+            "Your consulting will start on the day after it and will run through May 31, 2015.",
+            "“License Period” means the period commencing on May 1, 2005 and expiring on the earlier of May 1, 2009 or its end.",
         ] {
             assert_eq!(ends(whole), Some(Span::new(0, whole.len())), "{whole}");
         }
-        for other in
-            ["The term begins on May 1, 2011.", "Goods were sold from May 1, 2011 to June 1, 2011.", "until May 2"]
-        {
+        for other in [
+            "They receive rent under their farm lease, which expires on May 1, 2011.",
+            "The term begins on May 1, 2011.",
+            "Goods were sold from May 1, 2011 to June 1, 2011.",
+            "until May 2",
+        ] {
             assert_eq!(ends(other), None, "{other}");
         }
     }
@@ -351,6 +417,8 @@ mod tests {
             "Two (2) years from the Effective Date, renewable.",
             "(a) The fifth (5th) anniversary of this Agreement; and",
             "This Agreement shall be valid for three years from the date of signing.",
+            "Your services will commence on January 15, 2002 and will continue for six months.",
+            "Except as stated, your obligations hereunder shall terminate two years from the date of this letter.",
             "2. Term of Agreement 1 year(s) commencing December 1, 1998.",
             "4. Initial Term Three (3) years from the Commencement Date",
             "36 months from Commencement Date",

@@ -6,7 +6,18 @@ use crate::values::tokens::{Kind, Token, tokens};
 
 /// Words for law, and those by which it applies.
 const LAWS: [&str; 4] = ["law", "laws", "legislation", "regulations"];
-const GOVERNS: [&str; 7] = ["govern", "governs", "governed", "construed", "interpreted", "controlled", "application"];
+const GOVERNS: [&str; 10] = [
+    "decide",
+    "decides",
+    "decided",
+    "govern",
+    "governs",
+    "governed",
+    "construed",
+    "interpreted",
+    "controlled",
+    "application",
+];
 /// What a law does at the head of a sentence: "Ohio law shall control".
 const RULES: [&str; 6] = ["govern", "governs", "control", "controls", "apply", "applies"];
 /// Words that lead to a law named by an adjective ("under English law"), and those that name none.
@@ -29,13 +40,16 @@ pub(super) fn governs(sentence: &str) -> Option<Span> {
     });
     let under = tokens.windows(2).any(|w| match w {
         [word, next] => {
-            ((word.is("enforced") || word.is("determined")) && next.is("under"))
+            (word.is("enforced") && next.is("under"))
+                || (word.is("determined") && (next.is("under") || next.is("by")))
                 || (word.is("proper") && next.is("law"))
         }
         _ => false,
     });
-    let governs = subject || under || tokens.iter().any(|t| t.is_one_of(&GOVERNS));
-    let heads = || law_rules(&tokens) || is_law_label(&tokens);
+    // "the arbitrator shall decide in accordance with the substantive law of Elmland".
+    let substantive = tokens.windows(2).any(|w| matches!(w, [word, law] if word.is("substantive") && is_law(law)));
+    let governs = subject || under || substantive || tokens.iter().any(|t| t.is_one_of(&GOVERNS));
+    let heads = || law_rules(&tokens) || is_law_label(&tokens) || its_laws(&tokens);
     // "The laws in force in Alberta apply to this Agreement".
     let to_this = || {
         let applied = |w: &[Token<'_>]| match w {
@@ -86,6 +100,23 @@ fn law_rules(tokens: &[Token<'_>]) -> bool {
         name.is_some_and(named) && after.next().is_some_and(|t| t.is_one_of(&RULES))
     };
     (1..tokens.len()).any(|at| tokens.get(at).is_some_and(|t| t.is("law")) && rules(at))
+}
+
+/// "It has been made in Ohio and its laws shall control", "This is an Ohio contract, and the law of that State shall".
+fn its_laws(tokens: &[Token<'_>]) -> bool {
+    let of_it = tokens.windows(4).any(|w| match w {
+        [its, laws, shall, control] => {
+            its.is("its") && laws.is_one_of(&LAWS) && shall.is("shall") && control.is_one_of(&RULES)
+        }
+        _ => false,
+    });
+    let capital = |t: &Token<'_>| t.kind == Kind::Word && t.text.starts_with(char::is_uppercase);
+    let contract = tokens.windows(2).any(|w| matches!(w, [name, what] if capital(name) && what.text == "contract"));
+    of_it
+        || contract
+            && tokens
+                .windows(3)
+                .any(|w| matches!(w, [law, of, that] if law.is_one_of(&LAWS) && of.is("of") && that.is("that")))
 }
 
 /// "Governing Law: Ohio", "8. CONTROLLING LAW. Ohio, whatever its conflict rules", "Governing Law" and "Ohio" below it.
@@ -141,7 +172,13 @@ mod tests {
             "This Contract shall be governed by generally applicable Elmish legislation.",
             "This Agreement is subject to German law.",
             "The substantive law of the State of Ohio shall apply except where federal law does.",
+            "The tribunal shall decide according to Elmish law and its award shall be final.",
+            "All questions about its meaning are to be decided by Ohio law.",
+            "The validity and effect hereof shall be determined by the internal laws of Ohio.",
+            "It has been made in Ohio and its laws shall control.",
+            "This contract is an Ohio contract and the law of that State shall be looked to for its meaning.",
             "The substantive law of Elmland shall be applied.",
+            "The arbitrator shall decide in accordance with the substantive law of Elmland.",
             "8. CONTROLLING LAW. Ohio, regardless of its conflict rules.",
             "Governing law\nVictoria, Australia",
         ] {

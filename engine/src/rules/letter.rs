@@ -5,6 +5,7 @@ use super::cover::{lines, name_at};
 use super::dateline::at_line_start;
 use super::name::ends_with_form;
 use crate::text::Span;
+use crate::values::find_dates;
 
 /// How far into a letter its salutation may stand, in bytes, and how it may begin.
 const WITHIN: usize = 4_000;
@@ -22,26 +23,39 @@ pub(super) fn greeted(text: &str) -> Option<usize> {
     SALUTATIONS.iter().filter_map(|word| line_at(&lower, word)).min()
 }
 
-/// To whom a letter is written: the line of its address with the name that it greets, or a company below it ("Ann Lee,
-/// President, Elm Works Inc."), for which that person reads it.
+/// To whom a letter is written: the company in its address, which comes below its date, or else the person whom it greets.
 pub(super) fn addressee(text: &str) -> Option<Span> {
     let head = head(text);
-    let dear = line_at(&head.to_ascii_lowercase(), DEAR)?;
-    let line = head.get(dear + DEAR.len()..)?.lines().next()?;
-    let greeted: Vec<&str> = words(line).filter(|w| !TITLES.contains(&w.to_lowercase().as_str())).collect();
-    let above: Vec<Span> = lines(head, Span::new(0, dear)).collect();
-    let address = above.get(above.len().saturating_sub(ADDRESS)..)?;
-    let named = |line: &Span| {
-        let text = head.get(line.range()).unwrap_or_default();
-        let fits = PERSON.contains(&text.split_whitespace().count()) && !text.contains(':');
-        // "Dear Ed" is to Edward.
-        let is = |word: &str| greeted.iter().any(|g| word.get(..g.len()).is_some_and(|w| w.eq_ignore_ascii_case(g)));
-        fits && words(text).any(is)
-    };
-    let at = address.iter().rposition(named)?;
-    let mut company = address.get(at + 1..)?.iter().filter_map(|line| name_at(head, *line));
-    let company = company.find(|name| ends_with_form(head, *name));
-    company.or_else(|| name_at(head, *address.get(at)?))
+    let at = greeted(text)?;
+    let above: Vec<Span> = lines(head, Span::new(0, at)).collect();
+    let near = above.get(above.len().saturating_sub(ADDRESS)..)?;
+    let line_of = |line: &Span| head.get(line.range()).unwrap_or_default();
+    let dated = near.iter().rposition(|line| !find_dates(line_of(line)).is_empty());
+    let address = near.get(dated.map_or(0, |at| at + 1)..)?;
+    // "Re: Employment" may stand before "Dear John".
+    let dear = line_at(&head.to_ascii_lowercase(), DEAR).unwrap_or(at);
+    let names = names_greeted(head, dear);
+    let person = address.iter().rposition(|line| is_greeted(line_of(line), &names));
+    // Without a date or a person the company may be that of the letterhead.
+    let company_lines = if dated.is_some() { address } else { address.get(person? + 1..)? };
+    let mut companies = company_lines.iter().filter_map(|line| name_at(head, *line));
+    let company = companies.find(|name| ends_with_form(head, *name));
+    company.or_else(|| name_at(head, *address.get(person?)?))
+}
+
+/// The names that the salutation at `greeted` has: "Dear Mr. Ode".
+fn names_greeted(head: &str, greeted: usize) -> Vec<&str> {
+    let line = head.get(greeted..).and_then(|t| t.lines().next()).unwrap_or_default();
+    let named =
+        line.get(..DEAR.len()).filter(|dear| dear.eq_ignore_ascii_case(DEAR)).and_then(|_| line.get(DEAR.len()..));
+    words(named.unwrap_or_default()).filter(|w| !TITLES.contains(&w.to_lowercase().as_str())).collect()
+}
+
+/// Whether a line of an address is the name of one of `greeted`: "Edward Ode", where it greets "Dear Ed".
+fn is_greeted(line: &str, greeted: &[&str]) -> bool {
+    let fits = PERSON.contains(&line.split_whitespace().count()) && !line.contains(':');
+    let is = |word: &str| greeted.iter().any(|g| word.get(..g.len()).is_some_and(|w| w.eq_ignore_ascii_case(g)));
+    fits && words(line).any(is)
 }
 
 /// Where a letter may greet.
@@ -80,6 +94,13 @@ mod tests {
             Some("Oak Works, Inc.")
         );
         assert_eq!(found("May 1, 2011\n\nMr. Edward D. Ode\n5 Oak Court\n\nDear Ed:\n"), Some("Mr. Edward D. Ode"));
+        let company = "ELM LIMITED\n2 Oak Lane\n\n3 May 2012\n\nAgro Oak Ltda.\nAv. Elm 7\nFor the attention of Mr. Ode\n\nDear Ben\n\nWe";
+        assert_eq!(found(company), Some("Agro Oak Ltda."));
+        assert_eq!(found("ELM LLC\n\nMay 1, 2011\n\nOak Works plc\n7 Lane\n\nGentlemen:\n\nIn"), Some("Oak Works plc"));
+        assert_eq!(
+            found("May 1, 2011\n\nMr. John J. Ode\n6 Oak Place\n\nRe: Employment\n\nDear John,\n"),
+            Some("Mr. John J. Ode")
+        );
         assert_eq!(found("Elm Inc.\n\nDear Sirs:\n\nWe write"), None);
         assert_eq!(found("My dear Ann Lee came."), None);
     }

@@ -1,6 +1,8 @@
-//! What parties are called: `(the "Company")`, `(ACME)`, `hereinafter referred to as X`, and the marks around it.
+//! What parties are called: `(the "Company")`, `(ACME)`, `hereinafter referred to as X`, the marks around it, and the name that
+//! stands before it.
 
-use super::name::NO_PARTY;
+use super::name::{NO_PARTY, acting_for, begins_with_brand, ends_with_form, name_in, side};
+use crate::ground::stands_on_words;
 use crate::text::Span;
 use crate::values::is_form;
 
@@ -109,4 +111,68 @@ fn calls_a_party(inner: &str) -> bool {
     }
     let short = called.starts_with(char::is_uppercase) && words.len() <= 4;
     quoted.is_some() || (short && !called.contains(|c: char| c.is_ascii_digit()))
+}
+
+/// What one party is called, what stands before it since the party before, and the name in that, if one is.
+pub(super) struct Called {
+    pub(super) role: Span,
+    pub(super) before: Span,
+    pub(super) name: Option<Span>,
+}
+
+/// What parties are called in `region`, in order, each with the name before it: the first at once, the others after what
+/// leads to a next party.
+pub(super) fn called_in(text: &str, region: Span) -> impl Iterator<Item = Called> + '_ {
+    let mut rest = region.start();
+    roles(text, region).into_iter().map(move |role| {
+        let before = Span::new(rest, role.start());
+        let piece = text.get(before.range()).unwrap_or_default();
+        let begin = if rest == region.start() { Some(0) } else { next_party(piece) };
+        let name = begin.and_then(|at| Some(name_in(piece.get(at..)?)?.shifted(rest + at)));
+        rest = role.end();
+        Called { role, before, name }
+    })
+}
+
+/// Where the next party begins in what follows one: after an "and" or a semicolon that a capital follows and no word
+/// that goes on with the description ("organized and existing under", "France and Spain").
+pub(super) fn next_party(between: &str) -> Option<usize> {
+    let lower = between.to_ascii_lowercase();
+    let mut starts: Vec<usize> = word_ends(&lower, "and")
+        .chain(word_ends(&lower, "in favor of"))
+        .chain(word_ends(&lower, "for the benefit of"))
+        .chain(lower.match_indices(';').map(|(at, _)| at + 1))
+        .collect();
+    starts.sort_unstable();
+    let begins = |&&at: &&usize| {
+        let next = between.get(at..).unwrap_or_default();
+        let next = next.trim_start_matches(|c: char| c.is_whitespace() || matches!(c, ':' | '_'));
+        let next = next.get(side(next)..).unwrap_or(next);
+        let next = ["the ", "each of "].iter().find_map(|lead| next.strip_prefix(lead)).unwrap_or(next);
+        // After "(2)".
+        let next =
+            if next.starts_with('(') { next.split_once(')').map_or(next, |(_, n)| n.trim_start()) } else { next };
+        // After "2." or "2)".
+        let number = next.split_once([')', '.']).filter(|(_, n)| n.starts_with(' '));
+        let number = number.filter(|(n, _)| n.len() == 1 && n.starts_with(|c: char| c.is_ascii_digit()));
+        let next = number.map_or(next, |(_, n)| n.trim_start());
+        let named = name_in(next).is_some_and(|n| n.start() == 0 || acting_for(next) > 0);
+        let capital = next.starts_with(|c: char| c.is_uppercase() || c.is_ascii_digit());
+        named && (capital || begins_with_brand(next))
+    };
+    starts.iter().find(begins).copied().or_else(|| after_comma(between))
+}
+
+/// Where the next party begins in what goes on with a comma: the last of several has the "and". Only a name with a legal
+/// form, or any description could be one.
+fn after_comma(between: &str) -> Option<usize> {
+    let next = between.trim_start().strip_prefix(',')?.trim_start();
+    let name = name_in(next).filter(|n| n.start() == 0 && ends_with_form(next, *n))?;
+    (name.len() > 4).then(|| between.len() - next.len())
+}
+
+/// Where `word` ends in `lower` (a text in lower case) as a word of its own.
+pub(super) fn word_ends<'t>(lower: &'t str, word: &'t str) -> impl Iterator<Item = usize> + 't {
+    let places = lower.match_indices(word).map(|(at, word)| Span::new(at, at + word.len()));
+    places.filter(|place| stands_on_words(lower, *place)).map(Span::end)
 }

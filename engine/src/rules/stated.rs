@@ -14,8 +14,11 @@ pub(super) const BETWEEN: [&str; 16] =
 pub(super) const BEGIN: [&str; 5] = ["commence", "commences", "commencing", "begin", "begins"];
 /// The last words by which an agreement says that it is made.
 const MADE: [&str; 6] = ["made", "into", "executed", "follows", "agreed", "concluded"];
+/// How many tokens may lead from "by these presents" to the date.
+const PRESENTS: usize = 8;
 /// Words of a time of day.
-const TIMES: [&str; 17] = [
+const TIMES: [&str; 18] = [
+    "clock",
     "a.m",
     "p.m",
     "am",
@@ -37,7 +40,8 @@ const TIMES: [&str; 17] = [
 /// What a "Date:" is called that a term begins on.
 const STARTS: [&str; 2] = ["commencement", "start"];
 /// What begins: a sentence about a delivery or a payment begins something else.
-pub(super) const WHAT: [&str; 6] = ["term", "agreement", "contract", "appointment", "deed", "lease"];
+pub(super) const WHAT: [&str; 9] =
+    ["term", "agreement", "contract", "appointment", "deed", "lease", "amendment", "addendum", "covenant"];
 
 /// What of `sentence` says on which day the agreement takes effect: the date after "effective", and all of a sentence that
 /// defines the day or lets a term begin on it, as people mark them.
@@ -64,8 +68,9 @@ pub(super) fn begins_on(sentence: &str) -> Option<Span> {
         let before = before(&tokens, date.start());
         // "its rules effective as of May 1, 2005" are not the agreement's.
         let this = || tokens.iter().skip_while(|t| t.span.start() < date.end()).take(3).any(|t| t.is("this"));
-        // "Amended and Restated Effective May 1, 2011": a title.
-        let restated = || before.iter().any(|t| t.is("restated"));
+        // "Amended and Restated Effective May 1, 2011": a title. "Effective as of May 1, 2011": a line of a cover.
+        let restated =
+            || before.iter().any(|t| t.is("restated")) || before.first().is_some_and(|t| t.text == "Effective");
         let own = || (before.iter().any(|t| t.is("this")) || this() || restated()) && !is_elsewhere(&tokens, *date);
         begins(&before) || (is_effective(&before) && own())
     };
@@ -77,7 +82,7 @@ pub(super) fn is_label(tokens: &[Token<'_>], date: Span, kinds: &[&str]) -> bool
     let before = before(tokens, date.start());
     let kind = |t: &Token<'_>| t.is_one_of(kinds);
     match before.as_slice() {
-        [.., of, date, mark] if mark.text == ":" => kind(of) && date.is("date"),
+        [.., of, date, mark] if mark.text == ":" || mark.text == "|" => kind(of) && date.is("date"),
         // The line below it: "Commencement Date", and then "2 October 2006".
         [.., of, date] => kind(of) && date.text == "Date",
         _ => false,
@@ -120,13 +125,15 @@ pub(super) fn made_on(sentence: &str) -> Option<Span> {
             agreed && between && after_names && (led("on") || led("this") || led("as"))
         };
         let own = before.iter().any(|t| t.is("this") || t.is("concluded"));
-        closes() || own && (says || dated())
+        // "Know all men by these presents, that on this 2nd day of October, 1995,".
+        let presents = before.iter().position(|t| t.is("presents")).is_some_and(|at| before.len() - at <= PRESENTS);
+        presents || closes() || own && (says || dated())
     };
     find_dates(sentence).into_iter().map(|date| date.span).find(made)
 }
 
 /// Whether a token may stand between what begins and the date: a small word, a time of day.
-fn is_filler(token: &Token<'_>) -> bool {
+pub(super) fn is_filler(token: &Token<'_>) -> bool {
     let word = || token.is_one_of(&BETWEEN) || token.is_one_of(&TIMES);
     token.kind == Kind::Number || token.text == "." || word()
 }
@@ -208,6 +215,9 @@ mod tests {
             Some("May 1, 2011")
         );
         assert_eq!(called("Number: CW 25 Effective Date: 11/4/10 Company: Elm"), Some("11/4/10"));
+        assert_eq!(called("| Order Effective Date | April 1, 2015 |"), Some("April 1, 2015"));
+        let amended = "This Amendment takes effect on October 1, 2008.";
+        assert_eq!(begins_on(amended).map(|span| &amended[span.range()]), Some("October 1, 2008"));
         assert_eq!(called("made on May 1, 2011, effective June 2, 2011"), None);
         let label = "Commencement Date: 1 July 2016";
         assert_eq!(begins_on(label).map(|span| &label[span.range()]), Some("1 July 2016"));
@@ -217,6 +227,8 @@ mod tests {
         assert_eq!(begins_on(amended).map(|span| &amended[span.range()]), Some("May 1, 2013"));
         let plan = "ELM PLAN Amended and Restated Effective October 1, 2004";
         assert_eq!(begins_on(plan).map(|span| &plan[span.range()]), Some("October 1, 2004"));
+        let cover = "Effective as of July 1, 2011";
+        assert_eq!(begins_on(cover).map(|span| &cover[span.range()]), Some("July 1, 2011"));
         let which = "the Agreement dated June 2, 2012, which date shall also be the effective date of this one";
         assert_eq!(called(which), Some("June 2, 2012"));
         assert_eq!(begins_on("The agreement that went into effect on 1 April 2013 ends."), None);
@@ -228,6 +240,10 @@ mod tests {
             (
                 "This Agreement by and between Elm and Oak, an Ohio company, is made effective May 1, 2011.",
                 "May 1, 2011",
+            ),
+            (
+                "Know all men by these presents, that on this 2nd day of October, 1995, Elm Inc. gave",
+                "2nd day of October, 1995",
             ),
             ("The undersigned hereby agree as follows, this 5 day of July, 2002:", "5 day of July, 2002"),
         ] {

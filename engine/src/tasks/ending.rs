@@ -8,7 +8,7 @@ use super::evidence::{Grounded, Grounds, one_line, says};
 use super::fields::no_value;
 use super::length::length;
 use super::pack::{FieldSpec, FieldType, Pack};
-use super::start::{Start, Starts, TERM};
+use super::start::{Start, Starts, TERM, defined_term};
 use super::{Claim, ClaimKind, FoundBy, MatchKind, Status};
 use crate::rules::lasting::is_named_end;
 use crate::values::tokens::{Token, tokens};
@@ -213,8 +213,14 @@ fn end(starts: &Starts<'_>, quote: &str) -> Option<(String, String)> {
     }
     // "for the Initial Term": how long that is, or when it ends, stands elsewhere.
     let counted = starts.said_of(quote).into_iter().filter(|text| length(text).is_some());
+    // "starts on the Service Date and goes on for the Initial Term", and "Initial Term: 24 months".
+    let begun = |text: &str| {
+        let bare = defined_term(text).is_none() && find_dates(text).is_empty();
+        let begins = defined_term(quote).is_some() && bare;
+        begins.then(|| counted_end(starts, &format!("{quote} {text}"))).flatten()
+    };
     let named = || starts.period_end(TERM).filter(|_| tokens(quote).iter().any(|t| t.text == TERM));
-    counted.into_iter().find_map(|text| end(starts, text)).or_else(|| named().map(referred))
+    counted.into_iter().find_map(|text| begun(text).or_else(|| end(starts, text))).or_else(|| named().map(referred))
 }
 
 /// The day on which the term of `quote` ends by its length, and how it was counted.
@@ -481,6 +487,16 @@ mod tests {
         for signed in ["Title\n\n4/24/2018 04/25/2018 Date Date\n\nTerms", "4/25/2018\nDate\n\n4/24/2018\nDate"] {
             assert_eq!(counted(&format!("{head}\n\n{signed}"), quote).unwrap().0, "2019-04-25", "{signed}");
         }
+        for signed in [
+            "Place, date: Ellmar, 23.04.2018   Place, date: Oakville NH, 25 April 2018",
+            "Date of signing: 25 April 2018",
+        ] {
+            assert_eq!(counted(&format!("{head}\n\n{signed}"), quote).unwrap().0, "2019-04-25", "{signed}");
+        }
+        let beside = "/s/ Ann Lee January 8, 2018\nDirector\n\n/s/ Ben Ode April 25, 2018\nPresident";
+        assert_eq!(counted(&format!("{head}\n\n{beside}"), quote).unwrap().0, "2019-04-25");
+        let last = "“Effective Date” means the date on which the last of them signs below, as stated.";
+        assert_eq!(counted(&format!("{last}\n\nDate: 4/25/2018"), quote).unwrap().0, "2019-04-25");
         let next_day = "“Effective Date” means noon on the day after the date of last signature.\n\nDate: 4/25/2018";
         let (day, note) = counted(next_day, quote).unwrap();
         assert_eq!(day, "2019-04-26");
@@ -533,6 +549,9 @@ mod tests {
         let row = "Service Commencement Date: April 1, 2011\nRenewal: 12 months";
         let quote = "Initial Term: 36 months from the Service Commencement Date";
         assert_eq!(counted(row, quote).unwrap().0, "2014-04-01");
+        let order = "Dated 3 March 1999.\n\nService Date: April 1, 2011\nInitial Term: 24 months";
+        let quote = "Service starts on the Service Date and goes on for the Initial Term, as above.";
+        assert_eq!(counted(order, quote).unwrap().0, "2013-04-01");
         let columns = "Term Start Date\n\nTerm End Date\n\nMay 1, 2006\n\nMay 1, 2009";
         let quote = "It shall continue until the Term End Date set forth on the cover.";
         assert_eq!(counted(columns, quote).unwrap().0, "2009-05-01");

@@ -3,6 +3,7 @@
 
 use super::ending::{AGREEMENT_DATE, BEGINNING, EFFECTIVE_DATE, Role, with_roles};
 use super::evidence::{Grounds, says};
+use super::signature::{last_signed, says_signed};
 use super::{Claim, Status};
 use crate::ground::sentences;
 use crate::rules::elsewhere;
@@ -12,7 +13,10 @@ use crate::values::{Found, Value, find_dates, find_durations};
 use chrono::NaiveDate;
 
 /// Words for the day a contract was made.
-const MADE: [&str; 34] = [
+const MADE: [&str; 37] = [
+    "date of this letter",
+    "date of this contract",
+    "date of this lease",
     "date first set forth",
     "date of conclusion",
     "date of its conclusion",
@@ -47,35 +51,6 @@ const MADE: [&str; 34] = [
     "execution of this agreement",
     "date of signature",
     "anniversary of this agreement",
-];
-/// Words for the day the last party signed.
-const SIGNED: [&str; 26] = [
-    "last date signed below",
-    "last signature",
-    "date of signature",
-    "date of its signature",
-    "date of signed acceptance",
-    "from its signature",
-    "from the signature",
-    "date of signing",
-    "date we sign",
-    "upon the signatures",
-    "upon signature",
-    "last written below",
-    "date set forth below",
-    "date noted below",
-    "date written below",
-    "parties sign hereon",
-    "dates that it is executed",
-    "date on which it is executed",
-    "date that it is executed",
-    "last party to sign",
-    "last party signs",
-    "executed by both parties",
-    "signed by both parties",
-    "execution by both parties",
-    "signature by both parties",
-    "last signing party",
 ];
 /// Words that make it the day after that.
 const DAY_AFTER: [&str; 3] = [
@@ -113,37 +88,14 @@ const LINKS: [&str; 19] = [
     ")",
     "on",
 ];
-/// Words of the clause by which the parties sign, words that such a sentence may begin with, and the mark of a signature.
-const WITNESS: [&str; 2] = ["in witness whereof", "as witness"];
-const SIGNING: [&str; 5] = ["signed", "executed", "dated", "done", "agreed and signed"];
-const SIGNATURE: &str = "/s/";
 /// Words before a date that say what day it is.
 const DATES: [&str; 3] = ["be", "is", "means"];
-/// Words that make a "Date:" one of something else than a signature.
-const OTHER_DATES: [&str; 14] = [
-    "effective",
-    "expiration",
-    "expiry",
-    "termination",
-    "commencement",
-    "start",
-    "end",
-    "due",
-    "delivery",
-    "release",
-    "renewal",
-    "closing",
-    "payment",
-    "invoice",
-];
 /// Words that end the name of such a day, what ends rather than begins, and how many tokens the name may have.
 const EVENTS: [&str; 6] = ["date", "release", "launch", "opening", "delivery", "shipment"];
 const NO_EVENT: [&str; 6] = ["notice", "termination", "expiration", "expiry", "terminates", "end"];
 const EVENT_REACH: usize = 7;
 /// How far after such a name its day may stand, in bytes.
 const NAME_REACH: usize = 70;
-/// How far below a signature its day may stand, in bytes.
-const BELOW: usize = 240;
 /// How much may stand after the label of a day, in bytes.
 const LABELLED: usize = 160;
 /// How far around a length of time its own words are looked for, before and after it, in bytes.
@@ -191,7 +143,7 @@ impl<'a> Starts<'a> {
     /// The day on which `quote` says that the contract was made or signed.
     pub(super) fn contract_day(&self, quote: &str) -> Option<Start> {
         let says_any = |all: &[&str]| all.iter().any(|words| says(quote, words));
-        if says_any(&SIGNED) {
+        if says_signed(quote) {
             let mut signed = self.signed.clone().or_else(|| self.made.clone())?;
             if DAY_AFTER.iter().any(|words| says(quote, words)) {
                 signed.named = format!("the day after {}", signed.named);
@@ -356,7 +308,7 @@ impl<'a> Starts<'a> {
 }
 
 /// The day `iso`, written at `span`; nothing where it is only a month or a year.
-fn at(grounds: &Grounds<'_>, span: Span, iso: &str, named: String) -> Option<Start> {
+pub(super) fn at(grounds: &Grounds<'_>, span: Span, iso: &str, named: String) -> Option<Start> {
     Some(Start { day: day(iso)?, named, place: grounds.place(span), span: Some(span), instead_of: None })
 }
 
@@ -412,7 +364,7 @@ fn opening_days(grounds: &Grounds<'_>) -> (Option<Start>, Option<Start>) {
 }
 
 /// Whether the date at `date` is not one of something else than the contract.
-fn own(grounds: &Grounds<'_>, date: Span) -> bool {
+pub(super) fn own(grounds: &Grounds<'_>, date: Span) -> bool {
     let sentence = sentences::at(&grounds.sentences, date.start());
     let text = |s: Span| grounds.document.text.get(s.range()).unwrap_or_default();
     sentence.is_none_or(|s| elsewhere::own_dates(text(s)).iter().any(|d| d.span.shifted(s.start()) == date))
@@ -425,104 +377,6 @@ fn entered(grounds: &Grounds<'_>, date: Span) -> bool {
     let before = grounds.document.text.get(sentence.start()..date.start()).unwrap_or_default();
     let on = ["on", "as of", "dated"].iter().any(|word| before.trim_end().ends_with(word));
     on && says(before, "entered into")
-}
-
-/// The day of the last signature: the latest of those beside "Date", else the day that the witnessing clause names, else the
-/// latest that stands alone above a signature: "Ellmar, May 1, 2011", and then "/s/".
-fn last_signed(grounds: &Grounds<'_>) -> Option<Start> {
-    beside_signatures(grounds).or_else(|| witnessed(grounds)).or_else(|| above_signatures(grounds))
-}
-
-/// The day of the clause that says that the parties signed.
-fn witnessed(grounds: &Grounds<'_>) -> Option<Start> {
-    let text = &grounds.document.text;
-    // The opening is where "Dated" says the same of a contract without such a clause.
-    let later = grounds.sentences.iter().rev().take_while(|s| s.start() > text.len() / 3);
-    later.filter_map(|s| Some((*s, text.get(s.range())?))).find_map(|(sentence, said)| {
-        let lower = said.to_ascii_lowercase();
-        let signs = WITNESS.iter().any(|words| lower.contains(words));
-        if !signs && !SIGNING.iter().any(|word| lower.starts_with(word)) {
-            return None;
-        }
-        let found = find_dates(said).into_iter().next()?;
-        let near = signs || found.span.start() <= NAME_REACH;
-        let Value::Date { iso } = &found.value else { return None };
-        let named = "the day on which the parties signed".to_owned();
-        at(grounds, found.span.shifted(sentence.start()), iso, named).filter(|_| near)
-    })
-}
-
-/// The latest day that ends a line above a signature, or is a line below one.
-fn above_signatures(grounds: &Grounds<'_>) -> Option<Start> {
-    let text = &grounds.document.text;
-    let days = text.match_indices(SIGNATURE).filter_map(|(sign, _)| {
-        let from = text.floor_char_boundary(sign.saturating_sub(NAME_REACH));
-        let near = text.get(from..sign)?;
-        let above = || {
-            let found = find_dates(near).pop()?;
-            let rest = near.get(found.span.end()..)?;
-            (rest.contains('\n') && rest.trim().is_empty()).then(|| (found.span.shifted(from), found))
-        };
-        let (span, found) = above().or_else(|| line_below(text, sign))?;
-        let Value::Date { iso } = &found.value else { return None };
-        at(grounds, span, iso, "the last date at a signature".to_owned())
-    });
-    days.max_by_key(|start| start.day)
-}
-
-/// The date of the first line below the signature at `sign` that has nothing but dates.
-fn line_below(text: &str, sign: usize) -> Option<(Span, Found)> {
-    let below = text.get(sign..text.floor_char_boundary((sign + BELOW).min(text.len())))?;
-    let mut from = sign;
-    below.split_inclusive('\n').find_map(|line| {
-        let start = from;
-        from += line.len();
-        let found = find_dates(line);
-        let written: usize = found.iter().map(|f| f.span.len()).sum();
-        let alone = line.chars().filter(|c| !c.is_whitespace()).count() <= written;
-        let first = found.into_iter().next().filter(|_| alone)?;
-        Some((first.span.shifted(start), first))
-    })
-}
-
-/// The latest of the days that stand beside "Date", as with signatures. "Delivery Date:" dates something else.
-fn beside_signatures(grounds: &Grounds<'_>) -> Option<Start> {
-    let text = &grounds.document.text;
-    let lower = text.to_ascii_lowercase();
-    let labels = ["date", "dated"].iter().flat_map(|label| lower.match_indices(label));
-    let beside = labels.flat_map(|(from, label)| {
-        let label = Span::new(from, from + label.len());
-        dated_after(text, label).into_iter().chain(dated_above(text, label))
-    });
-    // "the Facility dated May 1, 1995".
-    let days = beside.filter(|found| own(grounds, found.span)).filter_map(|found| {
-        let Value::Date { iso } = &found.value else { return None };
-        at(grounds, found.span, iso, "the last date beside a signature".to_owned())
-    });
-    days.max_by_key(|start| start.day)
-}
-
-/// The date right after the label at `label`: "Date: May 1, 2011".
-fn dated_after(text: &str, label: Span) -> Option<Found> {
-    let before = tokens(text.get(text.floor_char_boundary(label.start().saturating_sub(30))..label.start())?);
-    let own = !before.last().is_some_and(|t| t.is_one_of(&OTHER_DATES));
-    let near = text.get(label.end()..text.floor_char_boundary((label.end() + 40).min(text.len())))?;
-    let found = find_dates(near).into_iter().next().filter(|_| own)?;
-    let blank = tokens(near.get(..found.span.start())?).iter().all(|t| t.kind == Kind::Mark);
-    blank.then(|| Found { span: found.span.shifted(label.end()), ..found })
-}
-
-/// The date above or before the label at `label`, as forms have it below the line: "5/1/2011", and then "Date".
-fn dated_above(text: &str, label: Span) -> Option<Found> {
-    let after = text.get(label.end()..).unwrap_or_default().trim_start_matches([' ', '\t', '_']);
-    let alone = after.is_empty() || after.starts_with('\n') || after.starts_with("Date");
-    let from = text.floor_char_boundary(label.start().saturating_sub(30));
-    let near = text.get(from..label.start()).filter(|_| alone)?;
-    let found = find_dates(near).pop()?;
-    let between = near.get(found.span.end()..)?;
-    let apart = between.contains('\n') || text.get(label.range()).is_some_and(|l| l.starts_with('D'));
-    (apart && tokens(between).iter().all(|t| t.kind == Kind::Mark))
-        .then(|| Found { span: found.span.shifted(from), ..found })
 }
 
 /// Whether what stands between the name of a day and a date makes the date that day: "launch date of the site shall be".
@@ -543,7 +397,7 @@ fn defined_end(quote: &str) -> Option<String> {
 }
 
 /// The first "… Date" in capitals: "Effective Date", "Promotion Commencement Date".
-fn defined_term(quote: &str) -> Option<String> {
+pub(super) fn defined_term(quote: &str) -> Option<String> {
     capital_term(quote, &["Date"])
 }
 

@@ -106,7 +106,11 @@ struct Date {
 fn date_at(tokens: &[Token<'_>]) -> Option<(Date, usize)> {
     let first = tokens.first()?;
     match first.kind {
-        Kind::Number => iso(tokens).or_else(|| dotted(first)).or_else(|| slashed(tokens)).or_else(|| day_month(tokens)),
+        Kind::Number => iso(tokens)
+            .or_else(|| dashed(tokens))
+            .or_else(|| dotted(first))
+            .or_else(|| slashed(tokens))
+            .or_else(|| day_month(tokens)),
         Kind::Word => month_day(tokens).or_else(|| day_month(tokens)),
         Kind::Mark => None,
     }
@@ -118,6 +122,15 @@ fn iso(tokens: &[Token<'_>]) -> Option<(Date, usize)> {
     let sep = s1.text == s2.text && matches!(s1.text, "-" | "/") && [s1, m, s2, d].iter().all(|t| t.glued);
     let (y, m, d) = (year(y.text)?, number(m.text, 2)?, number(d.text, 2)?);
     sep.then(|| full(y, m, d)).flatten().map(|iso| (Date { iso, note: None }, 5))
+}
+
+/// `15-Mar-2024`, `15-MAR-24`.
+fn dashed(tokens: &[Token<'_>]) -> Option<(Date, usize)> {
+    let [d, s1, m, s2, y, ..] = tokens else { return None };
+    let glued = s1.text == "-" && s2.text == "-" && [s1, m, s2, y].iter().all(|t| t.glued);
+    let short = || number(y.text, 2).filter(|_| y.text.len() == 2).map(|y| if y < 50 { 2000 } else { 1900 } + y as i32);
+    let iso = full(year(y.text).or_else(short)?, month(m)?, number(d.text, 2)?)?;
+    glued.then_some((Date { iso, note: None }, 5))
 }
 
 /// `15.03.2024`: one number token.
@@ -274,10 +287,13 @@ fn year_after(tokens: &[Token<'_>]) -> Option<(i32, usize)> {
         skip += 3 + usize::from(tokens.get(skip + 3).is_some_and(|t| t.is("of")));
     }
     let token = tokens.get(skip)?;
-    // "Two Thousand Eleven", but "on March 15 two thousand units".
-    if token.kind == Kind::Word && token.text.starts_with(char::is_uppercase) {
+    if token.kind == Kind::Word {
         let words: Vec<&str> = tokens.iter().skip(skip).take(YEAR_WORDS).map(|t| t.text).collect();
         let (n, used) = number_words(&words)?;
+        // "Two Thousand", "nineteen hundred ninety-six", but "on March 15 two thousand units".
+        if !token.text.starts_with(char::is_uppercase) && used < 3 {
+            return None;
+        }
         return i32::try_from(n).ok().filter(|y| SPELLED.contains(y)).map(|y| (y, skip + used));
     }
     // "March 15, 2,000 units": a grouped number is no year, and neither is "2024%".
