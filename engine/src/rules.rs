@@ -146,6 +146,7 @@ impl<'a> Ruled<'a> {
                         let recital = |c: &Candidate| self.document.slice(c.span).is_some_and(lasting::is_recital);
                         let whole = whole.into_iter().filter(|c| !recital(c)).collect();
                         let whole = self.raised(whole, lasting::names_its_end, NAMED_END);
+                        let whole = self.headed_ends(whole);
                         let whole = self.stated(whole, category.threshold, lasting::ends);
                         self.stated(whole, category.threshold, lasting::lasts)
                     }
@@ -197,24 +198,30 @@ impl<'a> Ruled<'a> {
     /// its signatures and what it calls a party that it leaves open: a candidate that is a part of one, or holds one and more,
     /// gives way to it.
     fn introduced(&self, mut candidates: Vec<Candidate>) -> Vec<Candidate> {
-        let mut introduced = introduced::introduced(self.document);
-        let signed = signed::signed(&self.document.text);
-        if introduced::only_spoken_of(self.document, &introduced, &signed) {
-            introduced.clear();
+        let text = &self.document.text;
+        let introduced::Introduction { mut names, led } = introduced::introduced(self.document);
+        let mut signed = signed::signed(text);
+        if !led && introduced::only_spoken_of(self.document, &names, &signed) {
+            names.clear();
         }
-        let (names, least) = match introduced.len() {
-            0 | 1 => {
-                introduced.extend(signed);
-                introduced.extend(introduced::left_open(self.document));
-                introduced.extend(letter::addressee(&self.document.text));
-                (introduced, SIGNED)
-            }
-            _ => {
-                self.drop_around(&mut candidates, &introduced);
-                (introduced, INTRODUCED)
-            }
-        };
-        for span in names {
+        signed.retain(|s| !names.iter().any(|name| name::is_same(text, *name, *s)));
+        let introduced = names.len() >= 2;
+        if introduced {
+            self.drop_around(&mut candidates, &names);
+        }
+        let sure = if introduced { INTRODUCED } else { SIGNED };
+        let mut names: Vec<(Span, f64)> = names.into_iter().map(|name| (name, sure)).collect();
+        if !(introduced && led) {
+            names.extend(signed.into_iter().map(|name| (name, SIGNED)));
+        }
+        if !(introduced && led) {
+            names.extend(letter::addressee(text).map(|name| (name, SIGNED)));
+        }
+        if !introduced {
+            let others = introduced::left_open(self.document);
+            names.extend(others.map(|name| (name, SIGNED)));
+        }
+        for (span, least) in names {
             let same = |c: &Candidate| c.span == span;
             let score = candidates.iter().filter(|c| same(c)).map(|c| c.score).fold(least, f64::max);
             candidates.retain(|c| !c.span.overlaps(span));
@@ -253,6 +260,26 @@ impl<'a> Ruled<'a> {
             let said = says(self.document.slice(*sentence).unwrap_or_default());
             if let Some(span) = said.map(|s| s.shifted(sentence.start())) {
                 raise(&mut candidates, span, least);
+            }
+        }
+        candidates
+    }
+
+    /// `candidates` with those more sure that stand under the name of the day on which the agreement ends: "1.32 Termination
+    /// Date", and then "shall mean March 31, 2003".
+    fn headed_ends(&self, mut candidates: Vec<Candidate>) -> Vec<Candidate> {
+        let text = |s: &Span| self.document.slice(*s).unwrap_or_default();
+        let before = std::iter::once(None).chain(self.sentences.iter().map(Some));
+        for ((above, heading), sentence) in before.zip(&self.sentences).zip(self.sentences.iter().skip(1)) {
+            // "Start Date", "End Date", and then two dates: columns.
+            if above.is_some_and(|above| text(above).ends_with(" Date")) {
+                continue;
+            }
+            let headed = || {
+                lasting::names_its_end(&format!("{}: {}", text(heading).trim_end_matches(['.', ':']), text(sentence)))
+            };
+            if lasting::is_end_heading(text(heading)) && headed().is_some() {
+                raise(&mut candidates, *sentence, NAMED_END);
             }
         }
         candidates

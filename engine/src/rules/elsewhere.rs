@@ -2,7 +2,7 @@
 //! 1998"), to an end ("which expires on June 30, 2012"), to what came before it or is still to come.
 
 use super::lasting::is_named_end;
-use super::stated::{is_called_effective, is_filler};
+use super::stated::{BEGIN, is_called_effective, is_filler};
 use crate::text::Span;
 use crate::values::tokens::{Kind, Token, before, tokens};
 use crate::values::{Found, find_dates};
@@ -122,6 +122,21 @@ const OWN: [&str; 27] = [
 /// In how many tokens before the date they are looked for.
 const OWN_REACH: usize = 30;
 
+/// Words of what is paid or counted from a date on, and in how many tokens before it they are looked for.
+const PAID: [&str; 10] = [
+    "payable",
+    "installment",
+    "installments",
+    "instalments",
+    "payment",
+    "payments",
+    "interest",
+    "quarter",
+    "quarterly",
+    "shipments",
+];
+const PAID_REACH: usize = 8;
+
 /// Whether the date at `date` of a sentence with `tokens` is that of something else than the agreement itself.
 pub(super) fn is_elsewhere(tokens: &[Token<'_>], date: Span) -> bool {
     let before = before(tokens, date.start());
@@ -148,6 +163,12 @@ pub(super) fn is_elsewhere(tokens: &[Token<'_>], date: Span) -> bool {
     let told = !as_of && before.last().is_some_and(|t| t.text.starts_with(char::is_lowercase));
     let mut near = before.iter().rev().take(OWN_REACH);
     if told && !near.any(|t| t.is_one_of(&OWN)) {
+        return true;
+    }
+    // "payable quarterly, commencing March 31, 1997".
+    let begins = word.is_some_and(|t| t.is_one_of(&BEGIN));
+    let paid = || before.iter().rev().take(PAID_REACH).any(|t| t.is_one_of(&PAID));
+    if begins && paid() {
         return true;
     }
     // "which came into force on October 1, 1999".
@@ -224,6 +245,7 @@ mod tests {
             "as to the Facility dated July 24, 1995 as amended",
             "The Mutual Agreement between the parties dated May 18, 1999 remains in effect.",
             "It is in effect until 9:00 a.m. Central Time on July 1, 2026.",
+            "Interest is payable at the end of each quarter, commencing March 31, 1997.",
             "“Stated Maturity Date” means December 31, 2000.",
             "An ICP licence obtained on April 9, 2008 is needed.",
         ] {

@@ -37,22 +37,28 @@ const ENDS: [&str; 10] = [
 /// How the first clause of an agreement begins.
 const CLAUSES: [&str; 4] = ["1. ", "1 ", "1.1", "Article "];
 
+/// The names of an introduction.
+pub(super) struct Introduction {
+    /// In order.
+    pub(super) names: Vec<Span>,
+    /// Whether words, labels or the form of a paragraph or a cover say that they are parties; else they are names that the first
+    /// lines give something to be called by, and may be spoken of only.
+    pub(super) led: bool,
+}
+
 /// The names in the first introduction of `document` that names at least two parties, in order: before what they are called,
 /// or two names with an "and" between, one of them with a legal form. Where there is none: the names after "Party A:" or
 /// "Licensor:" and so on; those of a paragraph that begins with one; the two of the cover; or those with a legal form anywhere
 /// before what parties are called in the first lines.
-pub(super) fn introduced(document: &DocText) -> Vec<Span> {
+pub(super) fn introduced(document: &DocText) -> Introduction {
     introduced_in(&with_ends(document))
 }
 
-/// Whether `names` are only those of companies that `document` speaks of and that do not sign: of a joint filing, where those who
-/// file are named at their signatures, `signed`.
+/// Whether `names`, which nothing leads to, are those of companies that `document` speaks of and that do not sign: of a joint
+/// filing, where those who file are named at their signatures, `signed`.
 pub(super) fn only_spoken_of(document: &DocText, names: &[Span], signed: &[Span]) -> bool {
-    let text = with_ends(document);
-    let head = text.get(..text.floor_char_boundary(WITHIN)).unwrap_or(&text);
-    let signs = |name: &&Span| signed.iter().any(|s| is_same(&document.text, **name, *s));
-    let unsigned = names.iter().filter(|name| !signs(name)).count();
-    signed.len() > names.len() && unsigned > 0 && names.iter().all(|name| defined(head).contains(name))
+    let signs = |name: &Span| signed.iter().any(|s| is_same(&document.text, *name, *s));
+    signed.len() > names.len() && !names.iter().all(signs)
 }
 
 /// What an introduction of `document` that names one party calls the other, which it leaves open: "between Orion Inc. and the
@@ -78,7 +84,7 @@ fn with_ends(document: &DocText) -> String {
 }
 
 /// The same in a text with [`END`] after its blocks.
-fn introduced_in(text: &str) -> Vec<Span> {
+fn introduced_in(text: &str) -> Introduction {
     let head = text.get(..text.floor_char_boundary(WITHIN)).unwrap_or(text);
     let leads = leads(head);
     let two = |names: &Vec<Span>| names.len() >= 2;
@@ -95,17 +101,18 @@ fn introduced_in(text: &str) -> Vec<Span> {
     let beginning =
         || paragraphs(head).map(|paragraph| names_in(text, paragraph)).find(|n| two(n) && look_like_names(text, n));
     let cover = || Some(cover(head)).filter(two);
-    introduced.or_else(labelled).or_else(beginning).or_else(cover).unwrap_or_else(|| {
-        let mut found = defined(head);
-        if found.len() < 2 {
-            // "Sponsor:" alone has its label, the other signs.
-            let text_of = |name: &Span| text.get(name.range()).unwrap_or_default().to_lowercase();
-            let other = |name: &Span| found.iter().all(|f| text_of(f) != text_of(name)) && text_of(name).contains(' ');
-            let apart = by_label(head).into_iter().filter(other);
-            found.extend(apart.collect::<Vec<_>>());
-        }
-        found
-    })
+    if let Some(names) = introduced.or_else(labelled).or_else(beginning).or_else(cover) {
+        return Introduction { names, led: true };
+    }
+    let mut names = defined(head);
+    if names.len() < 2 {
+        // "Sponsor:" alone has its label, the other signs.
+        let text_of = |name: &Span| text.get(name.range()).unwrap_or_default().to_lowercase();
+        let other = |name: &Span| names.iter().all(|f| text_of(f) != text_of(name)) && text_of(name).contains(' ');
+        let apart = by_label(head).into_iter().filter(other);
+        names.extend(apart.collect::<Vec<_>>());
+    }
+    Introduction { names, led: false }
 }
 
 /// Where the words that lead into an introduction end in `head`, in order.
@@ -235,7 +242,7 @@ mod tests {
 
     fn found(text: &str) -> Vec<&str> {
         let marked = text.replace("\n\n", "\r\r");
-        introduced_in(&marked).into_iter().map(|s| &text[s.range()]).collect()
+        introduced_in(&marked).names.into_iter().map(|s| &text[s.range()]).collect()
     }
 
     #[test]
@@ -477,6 +484,12 @@ mod tests {
                  registered here (hereinafter called 'the Contractor')"
             ),
             ["THE ELM FACTORY OF ELMLAND", "OAK & ASSOCIATES INC."]
+        );
+        assert_eq!(
+            found(
+                "B E T W E E N:\n\nElm Industries, Inc.\n\n(\"the Company\")\n\nPatrick Ode\n\n(\"the Employee\")\n\nThe"
+            ),
+            ["Elm Industries, Inc.", "Patrick Ode"]
         );
         let terms = "among those named.\n\nTerms: \"Loan\" Preamble and Commitments and \"Lender\" Section 2";
         assert!(found(terms).is_empty(), "a list of terms");

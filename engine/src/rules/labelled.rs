@@ -59,7 +59,9 @@ fn labels(head: &str, line: Span) -> Vec<(Span, String)> {
         let lower = text.to_lowercase();
         // "Owner", and "(Full name): Elm Works" below it.
         let hinted = || head.get(line.end()..).is_some_and(|t| t.trim_start_matches([' ', '\n', END]).starts_with('('));
-        let known = ROLES.contains(&lower.as_str()) || (CALLED.contains(&lower.as_str()) && hinted());
+        // "Borrower" alone may be a line of an index.
+        let shouted = || !text.contains(char::is_lowercase) || hinted();
+        let known = (ROLES.contains(&lower.as_str()) && shouted()) || (CALLED.contains(&lower.as_str()) && hinted());
         known.then_some((text.len(), lower))
     };
     let label = first(text).or_else(|| without_colon(text)).or_else(alone);
@@ -124,7 +126,9 @@ fn first_name(head: &str, piece: Span) -> Option<Span> {
     let name = name_at(head, first)?;
     let mut whole = || {
         let second = before_label(head, lines.next()?);
-        let next = head.get(first.end()..second.start()) == Some("\n") && name.end() == first.end();
+        // "Elm Energy,", and then "LLC".
+        let ended = head.get(name.end()..first.end()).is_some_and(|t| t.trim_matches([',', ' ']).is_empty());
+        let next = head.get(first.end()..second.start()) == Some("\n") && ended;
         let both = name_in(head.get(first.start()..second.end())?)?.shifted(first.start());
         (next && both.start() == name.start() && ends_with_form(head, both)).then_some(both)
     };

@@ -37,7 +37,8 @@ const UNTIL: [&str; 13] = [
     "terminates",
     "terminating",
 ];
-const RUNS: [&str; 23] = [
+const RUNS: [&str; 24] = [
+    "conditions",
     "validity",
     "services",
     "consulting",
@@ -169,7 +170,20 @@ fn is_end_label(before: &[&Token<'_>]) -> bool {
 
 /// Whether `sentence` is a recital: "WHEREAS, the lease will expire on June 30, 1996".
 pub(super) fn is_recital(sentence: &str) -> bool {
-    sentence.trim_start().get(.."whereas".len()).is_some_and(|word| word.eq_ignore_ascii_case("whereas"))
+    // "W I T N E S S E T H: THAT WHEREAS, Elm".
+    let head = sentence.get(..sentence.floor_char_boundary(RECITAL)).unwrap_or(sentence);
+    head.trim_start().to_ascii_lowercase().starts_with("whereas") || head.contains("WHEREAS")
+}
+
+/// How far into a sentence that word may stand, in bytes.
+const RECITAL: usize = 45;
+
+/// Whether `heading`, a short line, is the name of the day on which an agreement ends: "1.32  Termination Date".
+pub(super) fn is_end_heading(heading: &str) -> bool {
+    let tokens = tokens(heading);
+    let words: Vec<&Token<'_>> = tokens.iter().filter(|t| t.kind == Kind::Word).collect();
+    let named = matches!(words.as_slice(), [.., day, date] if date.is("date") && day.is_one_of(&END_DAYS));
+    named && words.len() <= LABEL
 }
 
 /// The whole of a `sentence` that says by its name which day ends it: "“Termination Date” means January 31, 2009", or "means the
@@ -318,7 +332,7 @@ fn is_mark(token: &Token<'_>) -> bool {
 
 /// Whether a token may stand between "until" and a date: "until the earlier of (a)".
 fn is_filler(token: &Token<'_>) -> bool {
-    const ONE_OF: [&str; 6] = ["earlier", "earliest", "later", "(", ")", "a"];
+    const ONE_OF: [&str; 9] = ["earlier", "earliest", "later", "(", ")", "a", "i", "therefore", "occur"];
     token.is_one_of(&BETWEEN) || token.is_one_of(&ONE_OF)
 }
 
@@ -336,12 +350,17 @@ pub(super) fn ends(sentence: &str) -> Option<Span> {
         let word = before.get(at);
         let begun = |t: &&&Token<'_>| dates.iter().any(|d| d.span.end() <= t.span.start());
         let to = word.filter(|t| t.is("to") || t.is("-") || t.is("–")).is_some_and(|t| begun(&t));
-        let up = word.is_some_and(|t| t.is("to"))
-            && at.checked_sub(1).and_then(|i| before.get(i)).is_some_and(|t| t.is("up"));
+        // "up to", "extended to".
+        let led = at.checked_sub(1).and_then(|i| before.get(i));
+        let up = word.is_some_and(|t| t.is("to")) && led.is_some_and(|t| t.is("up") || t.is("extended"));
+        // "The Facility shall terminate and all is due at the earlier of (i)".
+        let skipped = before.get(at..).unwrap_or_default();
+        let earlier = skipped.iter().any(|t| t.is("earlier") || t.is("earliest"));
+        let earlier = earlier && before.iter().any(|t| t.is_one_of(&UNTIL));
         // "their farm lease, which expires on May 1, 2011".
         let which = at.checked_sub(1).and_then(|i| before.get(i)).is_some_and(|t| t.is("which"));
         let other = which && before.iter().rev().find(|t| t.is_one_of(&RUNS)).is_some_and(|t| !t.is_one_of(&TERMS));
-        let ends = to || up || (!other && word.is_some_and(|t| t.is_one_of(&UNTIL)));
+        let ends = to || up || earlier || (!other && word.is_some_and(|t| t.is_one_of(&UNTIL)));
         is_end_label(&before) || ends && before.iter().take(at).any(|t| t.is_one_of(&RUNS))
     };
     let ends = dates.iter().any(|d| ends(&d.span) || is_label(&tokens, d.span, &ENDS));
@@ -365,6 +384,9 @@ mod tests {
             "This Agreement shall be in force from 1.2.2013 up to 31.1.2018.",
             "The Term is hereby extended from July 1, 2014 to and including December 31, 2015.",
             "| End of Initial Term | 18 February 2002 |",
+            "the Term of Employment is hereby extended to December 31, 2005.",
+            "The Facility shall terminate and all shall be due at the earlier of (i) April 1, 1998, (ii) its end.",
+            "These conditions shall be in force for two years commencing January 1, 2005 and ending, therefore, on May 1, 2007.",
             "Order Validity: 01/01/2009 thru 12/31/2010",
             "Your consulting will start on the day after it and will run through May 31, 2015.",
             "“License Period” means the period commencing on May 1, 2005 and expiring on the earlier of May 1, 2009 or its end.",
@@ -404,6 +426,17 @@ mod tests {
         ] {
             assert_eq!(names_its_end(other), None, "{other}");
         }
+    }
+
+    #[test]
+    fn a_recital_and_a_heading_are_known() {
+        assert!(is_recital("W I T N E S S E T H : WHEREAS, the lease will expire on June 30, 1996;"));
+        assert!(!is_recital("It expires on June 30, 1996."));
+        assert!(is_end_heading("1.32  Termination Date") && is_end_heading("MATURITY DATE."));
+        assert!(
+            !is_end_heading("Effective Date")
+                && !is_end_heading("Until the date on which it reaches its Termination Date")
+        );
     }
 
     #[test]

@@ -21,7 +21,7 @@ const GOVERNS: [&str; 10] = [
 /// What a law does at the head of a sentence: "Ohio law shall control".
 const RULES: [&str; 6] = ["govern", "governs", "control", "controls", "apply", "applies"];
 /// Words that lead to a law named by an adjective ("under English law"), and those that name none.
-const UNDER: [&str; 6] = ["by", "under", "with", "the", "to", "applicable"];
+const UNDER: [&str; 8] = ["by", "under", "with", "the", "to", "applicable", "internal", "substantive"];
 const NO_COUNTRY: [&str; 6] = ["applicable", "the", "governing", "such", "federal", "all"];
 /// Most tokens of a line that only names the law.
 const LABEL: usize = 16;
@@ -177,6 +177,7 @@ mod tests {
             "The validity and effect hereof shall be determined by the internal laws of Ohio.",
             "It has been made in Ohio and its laws shall control.",
             "This contract is an Ohio contract and the law of that State shall be looked to for its meaning.",
+            "This Agreement shall be construed in accordance with and governed by internal Ohio law.",
             "The substantive law of Elmland shall be applied.",
             "The arbitrator shall decide in accordance with the substantive law of Elmland.",
             "8. CONTROLLING LAW. Ohio, regardless of its conflict rules.",

@@ -40,7 +40,9 @@ pub(super) fn addressee(text: &str) -> Option<Span> {
     let company_lines = if dated.is_some() { address } else { address.get(person? + 1..)? };
     let mut companies = company_lines.iter().filter_map(|line| name_at(head, *line));
     let company = companies.find(|name| ends_with_form(head, *name));
-    company.or_else(|| name_at(head, *address.get(person?)?))
+    // "Dear Bob" is to Robert, whose name the address begins with.
+    let first = address.iter().position(|line| dated.is_some() && is_person(line_of(line)));
+    company.or_else(|| name_at(head, *address.get(person.or(first)?)?))
 }
 
 /// The names that the salutation at `greeted` has: "Dear Mr. Ode".
@@ -56,6 +58,15 @@ fn is_greeted(line: &str, greeted: &[&str]) -> bool {
     let fits = PERSON.contains(&line.split_whitespace().count()) && !line.contains(':');
     let is = |word: &str| greeted.iter().any(|g| word.get(..g.len()).is_some_and(|w| w.eq_ignore_ascii_case(g)));
     fits && words(line).any(is)
+}
+
+/// Whether a line is no more than what a person may be called: two to four words in capitals, "Robert P. Ode".
+fn is_person(line: &str) -> bool {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let capital = |w: &&str| {
+        w.starts_with(char::is_uppercase) && w.chars().all(|c| c.is_alphabetic() || matches!(c, '.' | '-' | '\''))
+    };
+    (2..=4).contains(&words.len()) && words.iter().all(capital)
 }
 
 /// Where a letter may greet.
@@ -100,6 +111,10 @@ mod tests {
         assert_eq!(
             found("May 1, 2011\n\nMr. John J. Ode\n6 Oak Place\n\nRe: Employment\n\nDear John,\n"),
             Some("Mr. John J. Ode")
+        );
+        assert_eq!(
+            found("August 23, 1999\n\nRobert Ode\n12 Oak Road\nEllmar, NY 11530\n\nDear Bob:\n"),
+            Some("Robert Ode")
         );
         assert_eq!(found("Elm Inc.\n\nDear Sirs:\n\nWe write"), None);
         assert_eq!(found("My dear Ann Lee came."), None);

@@ -1,7 +1,7 @@
 //! What parties are called: `(the "Company")`, `(ACME)`, `hereinafter referred to as X`, the marks around it, and the name that
 //! stands before it.
 
-use super::name::{NO_PARTY, acting_for, begins_with_brand, ends_with_form, name_in, side};
+use super::name::{END, NO_PARTY, acting_for, begins_with_brand, ends_with_form, name_in, side};
 use crate::ground::stands_on_words;
 use crate::text::Span;
 use crate::values::is_form;
@@ -127,7 +127,8 @@ pub(super) fn called_in(text: &str, region: Span) -> impl Iterator<Item = Called
     roles(text, region).into_iter().map(move |role| {
         let before = Span::new(rest, role.start());
         let piece = text.get(before.range()).unwrap_or_default();
-        let begin = if rest == region.start() { Some(0) } else { next_party(piece) };
+        let next = || next_party(piece).or_else(|| own_block(piece));
+        let begin = if rest == region.start() { Some(0) } else { next() };
         let name = begin.and_then(|at| Some(name_in(piece.get(at..)?)?.shifted(rest + at)));
         rest = role.end();
         Called { role, before, name }
@@ -161,6 +162,16 @@ pub(super) fn next_party(between: &str) -> Option<usize> {
         named && (capital || begins_with_brand(next))
     };
     starts.iter().find(begins).copied().or_else(|| after_comma(between))
+}
+
+/// Where the name begins that is a block of its own in `between`: "Elm Inc. ("the Company")", and below it "Ann Lee".
+fn own_block(between: &str) -> Option<usize> {
+    let block = between.trim_start_matches([' ', '.', ',']).strip_prefix(END)?;
+    let name = name_in(block)?;
+    let rest = block.get(name.end()..)?;
+    let alone = |text: &str| text.chars().all(|c| c.is_whitespace() || c == END || c == ',');
+    let whole = alone(rest) && block.get(..name.start()).is_some_and(alone);
+    whole.then(|| between.len() - block.len() + name.start())
 }
 
 /// Where the next party begins in what goes on with a comma: the last of several has the "and". Only a name with a legal

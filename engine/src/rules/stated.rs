@@ -154,13 +154,22 @@ pub(super) fn is_called_effective<'t>(after: impl Iterator<Item = &'t Token<'t>>
         || words.first().is_some_and(|t| t.is("effectivedate"))
 }
 
-/// "“Effective Date” means … DATE".
+/// "“Effective Date” means … DATE", "The Effective Date of this Amendment is DATE".
 fn is_defined(before: &[&Token<'_>]) -> bool {
+    let named = |w: &[&Token<'_>]| matches!(w, [a, b] if a.is("effective") && b.is("date"));
     let means = before.iter().rposition(|t| t.is("means") || t.is("mean"));
-    let Some(means) = means.filter(|at| before.len() - at <= 14) else { return false };
-    let defined = before.get(means.saturating_sub(5)..means).unwrap_or_default();
-    defined.windows(2).any(|w| matches!(w, [a, b] if a.is("effective") && b.is("date")))
+    let means = means.filter(|at| before.len() - at <= 14).is_some_and(|means| {
+        before.get(means.saturating_sub(5)..means).is_some_and(|defined| defined.windows(2).any(named))
+    });
+    let is = before.last().is_some_and(|t| t.is_one_of(&["is", "be", "was"]));
+    let near = before.get(before.len().saturating_sub(DEFINED)..).unwrap_or_default();
+    let of_this =
+        near.windows(2).rposition(named).and_then(|at| near.get(at + 2)).is_some_and(|t| t.is("of") || t.is("shall"));
+    means || (is && of_this)
 }
+
+/// How many tokens before its date such a definition may begin.
+const DEFINED: usize = 12;
 
 /// "the term shall commence on DATE".
 fn begins(before: &[&Token<'_>]) -> bool {
@@ -218,6 +227,10 @@ mod tests {
         assert_eq!(called("| Order Effective Date | April 1, 2015 |"), Some("April 1, 2015"));
         let amended = "This Amendment takes effect on October 1, 2008.";
         assert_eq!(begins_on(amended).map(|span| &amended[span.range()]), Some("October 1, 2008"));
+        assert_eq!(
+            called("The Effective Date of this Amendment No. 1 is December 17, 2008."),
+            Some("December 17, 2008")
+        );
         assert_eq!(called("made on May 1, 2011, effective June 2, 2011"), None);
         let label = "Commencement Date: 1 July 2016";
         assert_eq!(begins_on(label).map(|span| &label[span.range()]), Some("1 July 2016"));

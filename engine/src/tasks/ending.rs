@@ -14,6 +14,7 @@ use crate::rules::lasting::is_named_end;
 use crate::values::tokens::{Token, tokens};
 use crate::values::{Found, Value, find_dates};
 use chrono::{Datelike, Days, Months, NaiveDate};
+use std::cmp::Reverse;
 
 /// Words before a date that make it the last day of a term, and those that make it the first.
 const ENDING: [&str; 15] = [
@@ -80,6 +81,10 @@ pub(super) fn last_days(quote: &str) -> Vec<Found> {
     let mut days = with_roles(quote);
     days.retain(|(_, role)| *role != Role::First);
     days.sort_by_key(|(_, role)| *role == Role::Either);
+    // "the term (ending March 11, 2004) is extended to end on March 11, 2005".
+    if ["hereby extended", "is extended", "are extended"].iter().any(|words| says(quote, words)) {
+        days.sort_by_key(|(found, role)| (*role == Role::Either, Reverse(found.value.to_string())));
+    }
     days.into_iter().map(|(found, _)| found).collect()
 }
 
@@ -276,6 +281,8 @@ mod tests {
             ["1999-12-15"]
         );
         assert_eq!(isos("the term is 31 December 2028"), ["2028-12-31"]);
+        let extended = "the Term (ending March 11, 2004) is extended for a year to end on March 11, 2005";
+        assert_eq!(isos(extended).first().map(String::as_str), Some("2005-03-11"));
         assert_eq!(isos("from and including May 1, 2011 to but excluding May 31, 2013"), ["2013-05-31"]);
         let named = "“Termination Date” means May 31, 2000; on May 31, 1998, it may be extended to May 31, 2001.";
         assert_eq!(isos(named).first().map(String::as_str), Some("2000-05-31"));
