@@ -108,7 +108,8 @@ fn introduced_in(text: &str) -> Introduction {
     if names.len() < 2 {
         // "Sponsor:" alone has its label, the other signs.
         let text_of = |name: &Span| text.get(name.range()).unwrap_or_default().to_lowercase();
-        let other = |name: &Span| names.iter().all(|f| text_of(f) != text_of(name)) && text_of(name).contains(' ');
+        let other =
+            |name: &Span| names.iter().all(|f| text_of(f) != text_of(name)) && text_of(name).contains([' ', '.']);
         let apart = by_label(head).into_iter().filter(other);
         names.extend(apart.collect::<Vec<_>>());
     }
@@ -490,6 +491,24 @@ mod tests {
                 "B E T W E E N:\n\nElm Industries, Inc.\n\n(\"the Company\")\n\nPatrick Ode\n\n(\"the Employee\")\n\nThe"
             ),
             ["Elm Industries, Inc.", "Patrick Ode"]
+        );
+        assert_eq!(
+            found(
+                "BETWEEN: ELM MEDICAL INC., a company of Ontario (hereinafter referred to as \"Customer\") - and - OAK SYSTEMS B.V., a \
+                 company of Utrecht (hereinafter referred to as \"Oak\")"
+            ),
+            ["ELM MEDICAL INC.", "OAK SYSTEMS B.V."]
+        );
+        assert_eq!(
+            found("among ELM, INC. (The \"Company\"), JAMES W. ODE III (\"Ode\") and ODE WORKS, INC. (\"Ode Works\")."),
+            ["ELM, INC.", "JAMES W. ODE III", "ODE WORKS, INC."]
+        );
+        assert_eq!(
+            found(
+                "(a) Elm Limited (\"Elm\"), listed on the Elmar Market and the Growth Market of Oakville; and (b) Oak Limited \
+                 (\"Oak\"), parties"
+            ),
+            ["Elm Limited", "Oak Limited"]
         );
         let terms = "among those named.\n\nTerms: \"Loan\" Preamble and Commitments and \"Lender\" Section 2";
         assert!(found(terms).is_empty(), "a list of terms");

@@ -305,8 +305,19 @@ fn is_name(name: &str, brand: bool) -> bool {
 }
 
 /// Words that end no name, in lower case.
-const NO_NAME: [&str; 9] =
-    ["dollars", "and", "whereas", "witnesseth", "recitals", "purpose", "offer", "witness", "undersigned"];
+const NO_NAME: [&str; 11] = [
+    "commission",
+    "tariff",
+    "dollars",
+    "and",
+    "whereas",
+    "witnesseth",
+    "recitals",
+    "purpose",
+    "offer",
+    "witness",
+    "undersigned",
+];
 /// Small words inside names.
 pub(super) const SMALL: [&str; 15] =
     ["of", "the", "and", "for", "de", "la", "plc", "dba", "von", "van", "der", "den", "di", "del", "du"];
@@ -399,6 +410,8 @@ mod tests {
             ("ROBERT G. MILLER\n305 Elm Street", "ROBERT G. MILLER"),
             ("ELM CORP.\nMay 5", "ELM CORP."),
             ("Elm, Inc.  111 W. Oak Ave.", "Elm, Inc."),
+            ("ELM GROUP AG January 5, 2012 (the “Elm”)", "ELM GROUP AG"),
+            ("Elm International GmbH Oaker Strasse 173, Elmar", "Elm International GmbH"),
             ("Elm Corp of the West (“Elm”)", "Elm Corp of the West"),
             ("Elm Statutory Trust 2001A (the “Trust”)", "Elm Statutory Trust 2001A"),
             ("VOLCANO:   VOLCANO ELMAR, S.A. (“VOLCANO”)", "VOLCANO ELMAR, S.A."),

@@ -1,7 +1,8 @@
 //! Where a name ends: before an address, a description or the next line, and what of that still belongs to it.
 
 use super::name::{MOST_WORDS, SMALL};
-use crate::values::{goes_on, is_form};
+use crate::values::dates::is_month;
+use crate::values::{find_dates, goes_on, is_form};
 
 /// Words after a legal form that begin a description or the next name.
 const DESCRIBES: [&str; 20] = [
@@ -29,6 +30,13 @@ pub(super) fn without_address(name: &str) -> &str {
         let form = is_form(bare);
         let before = line.get(..end).unwrap_or_default();
         if !bare.is_empty() {
+            // "Elm AG January 5", "Elm GmbH Oakstrasse 173".
+            let rest = line.get(end..).unwrap_or_default();
+            let dated =
+                form_before && is_month(bare) && find_dates(rest).first().is_some_and(|date| date.span.start() == 0);
+            if dated || (form_before && !form && ends_short(before) && is_street(rest)) {
+                break;
+            }
             let goes_on = is_series(before, bare) || of_the(line.get(end..).unwrap_or_default());
             if form_before && !goes_on && ends_after_form(before, bare, form) || ends_before(before, bare) {
                 break;
@@ -80,6 +88,16 @@ fn ends_after_form(before: &str, next: &str, next_is_form: bool) -> bool {
     let comma = before.trim_end().ends_with(',') && !next_is_form && !next.eq_ignore_ascii_case("national");
     place || described || line || street || comma
 }
+
+/// Whether `rest` begins with a street and its number: "Oakstrasse 173", "Elm Road 7,".
+fn is_street(rest: &str) -> bool {
+    let words: Vec<&str> = rest.split([' ', '\n', ',']).filter(|w| !w.is_empty()).take(STREET).collect();
+    let number = words.iter().position(|w| w.bytes().all(|b| b.is_ascii_digit()));
+    number.is_some_and(|at| at > 0 && words.iter().take(at).all(|w| w.starts_with(char::is_uppercase)))
+}
+
+/// How many words the name of a street and its number may have.
+const STREET: usize = 3;
 
 /// Whether `next` counts the trusts or funds of one name: "Elm Trust 2001A", "Elm Fund 2005-1".
 fn is_series(before: &str, next: &str) -> bool {

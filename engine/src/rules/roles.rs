@@ -147,7 +147,8 @@ pub(super) fn next_party(between: &str) -> Option<usize> {
     starts.sort_unstable();
     let begins = |&&at: &&usize| {
         let next = between.get(at..).unwrap_or_default();
-        let next = next.trim_start_matches(|c: char| c.is_whitespace() || matches!(c, ':' | '_'));
+        // "- and -".
+        let next = next.trim_start_matches(|c: char| c.is_whitespace() || matches!(c, ':' | '_' | '-' | '–' | '—'));
         let next = next.get(side(next)..).unwrap_or(next);
         let next = ["the ", "each of "].iter().find_map(|lead| next.strip_prefix(lead)).unwrap_or(next);
         // After "(2)".
@@ -161,7 +162,20 @@ pub(super) fn next_party(between: &str) -> Option<usize> {
         let capital = next.starts_with(|c: char| c.is_uppercase() || c.is_ascii_digit());
         named && (capital || begins_with_brand(next))
     };
-    starts.iter().find(begins).copied().or_else(|| after_comma(between))
+    // "listed on Nasdaq and the Growth Market of Elmar; and (e) Oak Limited": the list goes on with its numbers.
+    let listed = || list_marks(&lower).find(|at| begins(&at));
+    listed().or_else(|| starts.iter().find(begins).copied()).or_else(|| after_comma(between))
+}
+
+/// Where the points of a list in brackets begin in `lower`: "(2)", "(e)".
+fn list_marks(lower: &str) -> impl Iterator<Item = usize> + '_ {
+    let is_mark = |at: &usize| {
+        let inner = lower.get(at + 1..).and_then(|t| t.split_once(')')).map_or("", |(inner, _)| inner);
+        inner.len() == 1 && inner.starts_with(|c: char| c.is_ascii_alphanumeric())
+    };
+    let starts =
+        move |at: &usize| lower.get(..*at).is_some_and(|t| t.ends_with(|c: char| c.is_whitespace() || c == END));
+    lower.match_indices('(').map(|(at, _)| at).filter(starts).filter(is_mark)
 }
 
 /// Where the name begins that is a block of its own in `between`: "Elm Inc. ("the Company")", and below it "Ann Lee".
@@ -175,10 +189,14 @@ fn own_block(between: &str) -> Option<usize> {
 }
 
 /// Where the next party begins in what goes on with a comma: the last of several has the "and". Only a name with a legal
-/// form, or any description could be one.
+/// form or one that nothing follows, or any description could be one.
 fn after_comma(between: &str) -> Option<usize> {
     let next = between.trim_start().strip_prefix(',')?.trim_start();
-    let name = name_in(next).filter(|n| n.start() == 0 && ends_with_form(next, *n))?;
+    let alone = |name: Span| {
+        let words = next.get(name.range()).map_or(0, |name| name.split_whitespace().count());
+        words >= 2 && next.get(name.end()..).is_some_and(|rest| rest.trim().is_empty())
+    };
+    let name = name_in(next).filter(|n| n.start() == 0 && (ends_with_form(next, *n) || alone(*n)))?;
     (name.len() > 4).then(|| between.len() - next.len())
 }
 
