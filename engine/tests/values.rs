@@ -60,12 +60,19 @@ fn dates_in_many_written_forms() {
         ("on March 15 two thousand units", ""),
         ("this ____ day of ______, 2003", ""),
         ("file 1/2/2024/7", ""),
+        ("file 1/2/2024-7", ""),
         ("32.13.2024", ""),
         ("at the end of 2024/25", ""),
         ("in 2024", ""),
     ] {
         assert_eq!(one(FieldType::Date, text), iso, "{text:?}");
     }
+}
+
+#[test]
+fn a_range_without_blanks_is_two_dates() {
+    let found = find(FieldType::Date, "3 years from 03/20/2009-03/19/2012");
+    assert_eq!(found.iter().map(|f| f.value.to_string()).collect::<Vec<_>>(), ["2009-03-20", "2012-03-19"]);
 }
 
 #[test]

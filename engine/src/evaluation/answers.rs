@@ -7,7 +7,7 @@
 use super::rouge::words;
 use crate::index::tokenize::fold;
 use crate::tasks::{Claim, FieldType};
-use crate::values::{self, Value, party_name};
+use crate::values::{self, Value, is_form, party_name};
 use chrono::{Datelike, NaiveDate};
 
 /// Words that name a party's role or legal form, not the party.
@@ -174,7 +174,21 @@ fn parties(noted: &str) -> Vec<Vec<Vec<String>>> {
         let own = name(entry);
         if own.is_empty() { Vec::new() } else { [vec![own], roles(entry)].concat() }
     };
-    noted.split(';').map(names).filter(|n| !n.is_empty()).collect()
+    noted.split(';').flat_map(parted).map(names).filter(|n| !n.is_empty()).collect()
+}
+
+/// The parties of an entry of a note: two where an "and" parts two names with legal forms ("Elm Inc. and Oak LLC", not "Elm Oil
+/// and Gas Company").
+fn parted(entry: &str) -> Vec<&str> {
+    let formed = |name: &str| {
+        let last = name.split_whitespace().next_back().unwrap_or_default();
+        is_form(last.trim_end_matches([',', ')']).trim_start_matches('('))
+    };
+    let bare = |name: &str| -> String { name.split(['(', '“', '"']).next().unwrap_or_default().trim().to_owned() };
+    match entry.split_once(" and ").filter(|(one, other)| formed(&bare(one)) && formed(&bare(other))) {
+        Some((one, other)) => vec![one, other],
+        None => vec![entry],
+    }
 }
 
 #[cfg(test)]
@@ -201,6 +215,17 @@ mod tests {
             found_by: None,
             confidence: None,
         }
+    }
+
+    #[test]
+    fn an_and_in_a_note_parts_two_names_with_forms() {
+        let given = [claim("Elm Petroleum Company LP", None), claim("Oak Pipe Line LLC", None)];
+        let both: Vec<&Claim> = given.iter().collect();
+        let noted = "Elm Petroleum Company LP and Oak Pipe Line LLC (\"Shipper\")";
+        assert_eq!(right(FieldType::Party, noted, &both), Some(true));
+        assert_eq!(right(FieldType::Party, noted, &both[..1]), Some(false));
+        let one = claim("Elm Oil and Gas Company", None);
+        assert_eq!(right(FieldType::Party, "Elm Oil and Gas Company", &[&one]), Some(true));
     }
 
     #[test]

@@ -196,9 +196,15 @@ pub(super) fn names_its_end(sentence: &str) -> Option<Span> {
         let after = sentence.get(length.end()..).unwrap_or_default().to_ascii_lowercase();
         OWN_DAYS.iter().any(|day| after.find(day).is_some_and(|at| at <= OWN_DAY_WITHIN))
     };
+    // "the “Extended Maturity Date” shall be": a day that only comes where nothing names another.
+    if tokens.windows(2).any(|w| matches!(w, [extended, day] if extended.is("extended") && day.is_one_of(&END_DAYS))) {
+        return None;
+    }
     let dated = find_dates(sentence).iter().any(|date| named(date.span));
     let counted = || find_durations(sentence).iter().any(|length| named(length.span) && own(length.span));
-    (dated || counted()).then(|| Span::new(0, sentence.len()))
+    // "the 12th monthly anniversary of the date hereof".
+    let yearly = || tokens.iter().filter(|t| t.is("anniversary")).any(|t| named(t.span) && own(t.span));
+    (dated || counted() || yearly()).then(|| Span::new(0, sentence.len()))
 }
 
 /// "Expiration Date" and words by which the date after `before` is that day.
@@ -361,7 +367,7 @@ pub(super) fn ends(sentence: &str) -> Option<Span> {
         let which = at.checked_sub(1).and_then(|i| before.get(i)).is_some_and(|t| t.is("which"));
         let other = which && before.iter().rev().find(|t| t.is_one_of(&RUNS)).is_some_and(|t| !t.is_one_of(&TERMS));
         let ends = to || up || earlier || (!other && word.is_some_and(|t| t.is_one_of(&UNTIL)));
-        is_end_label(&before) || ends && before.iter().take(at).any(|t| t.is_one_of(&RUNS))
+        is_end_label(&before) || is_named_end(&before) || ends && before.iter().take(at).any(|t| t.is_one_of(&RUNS))
     };
     let ends = dates.iter().any(|d| ends(&d.span) || is_label(&tokens, d.span, &ENDS));
     ends.then(|| Span::new(0, sentence.len()))
@@ -387,6 +393,7 @@ mod tests {
             "the Term of Employment is hereby extended to December 31, 2005.",
             "The Facility shall terminate and all shall be due at the earlier of (i) April 1, 1998, (ii) its end.",
             "These conditions shall be in force for two years commencing January 1, 2005 and ending, therefore, on May 1, 2007.",
+            "“Extended Maturity Date” means September 20, 2013.",
             "Order Validity: 01/01/2009 thru 12/31/2010",
             "Your consulting will start on the day after it and will run through May 31, 2015.",
             "“License Period” means the period commencing on May 1, 2005 and expiring on the earlier of May 1, 2009 or its end.",
@@ -415,6 +422,7 @@ mod tests {
             "“Loan Maturity Date” means the earlier of (i) the acceleration under Section 6.3 or (ii) December 31, 2012.",
             "\"Termination Date\" means 11:00 A.M. Ellmar time on December 29, 2000, or an earlier date.",
             "\"Loan End Date\" means the earliest of the following: (i) as to the Note, April 16, 2007, or (ii) its end.",
+            "\"PERIOD TERMINATION DATE\" shall mean the date which is the 12th monthly anniversary of the date hereof.",
             "“Commitment Termination Date” means, with respect to any Lender, August 23, 2011, or a later date.",
         ] {
             assert_eq!(names_its_end(whole), Some(Span::new(0, whole.len())), "{whole}");
@@ -423,6 +431,7 @@ mod tests {
             "Until the Termination Date. May 1, 2011 is a holiday.",
             "\"Closing Date\" means May 1, 2011.",
             "“Termination Date” means two years from May 1, 2011.",
+            "the “Extended Maturity Date” shall be May 29, 2012.",
         ] {
             assert_eq!(names_its_end(other), None, "{other}");
         }

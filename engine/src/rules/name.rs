@@ -2,6 +2,7 @@
 
 use super::name_end::without_address;
 use crate::text::Span;
+use crate::values::dates::is_month;
 use crate::values::{FORMS, find_dates, is_form, party_name};
 
 /// Longest name, in words; longer ones are descriptions.
@@ -294,7 +295,10 @@ fn is_name(name: &str, brand: bool) -> bool {
     let role = words.len() == 1 && (ROLES.contains(&last) || CALLED.contains(&last));
     // "401(a)(1) of the Act", "Liability Act of 1980".
     let numbered = name.starts_with(|c: char| c.is_ascii_digit());
-    let law = name.contains(" Act of ") || (numbered && (name.contains('(') || name.contains(" of ")));
+    // "December 1".
+    let day =
+        matches!(words.as_slice(), [month, day] if is_month(month) && day.starts_with(|c: char| c.is_ascii_digit()));
+    let law = day || name.contains(" Act of ") || (numbered && (name.contains('(') || name.contains(" of ")));
     const POINTED: [&str; 7] = ["this", "these", "such", "each", "its", "their", "his"];
     let pointed = words.first().is_some_and(|w| POINTED.contains(&w.to_lowercase().as_str()));
     // "elm.com networks, L.L.C.": a brand goes on in small letters up to its form.
@@ -470,6 +474,7 @@ mod tests {
             "401(a)(1) of the Act",
             "This Agreement and the Other Loan Documents",
             "Liability Act of 1980",
+            "December 1, 2006",
             "ITS SUBSIDIARIES",
             "98 of the Standards Board",
             "organized and existing",

@@ -128,6 +128,11 @@ fn role(before: &[&Token<'_>]) -> Role {
     if including || before.last().is_some_and(|t| t.is("to")) || is_named_end(before) {
         return Role::Last;
     }
+    // "on December 31, 2013 instead of on December 31, 2012".
+    let instead = before.iter().rev().take(3).zip(before.iter().rev().skip(1));
+    if instead.into_iter().any(|(of, word)| of.is("of") && word.is("instead")) {
+        return Role::First;
+    }
     let ends = |t: &&Token<'_>| t.is_one_of(&ENDING);
     // "shall terminate effective May 1".
     let next = before.iter().rev().skip(1).map(Some).chain([None]);
@@ -283,6 +288,7 @@ mod tests {
         assert_eq!(isos("the term is 31 December 2028"), ["2028-12-31"]);
         let extended = "the Term (ending March 11, 2004) is extended for a year to end on March 11, 2005";
         assert_eq!(isos(extended).first().map(String::as_str), Some("2005-03-11"));
+        assert_eq!(isos("it ends on December 31, 2013 instead of on December 31, 2012"), ["2013-12-31"]);
         assert_eq!(isos("from and including May 1, 2011 to but excluding May 31, 2013"), ["2013-05-31"]);
         let named = "“Termination Date” means May 31, 2000; on May 31, 1998, it may be extended to May 31, 2001.";
         assert_eq!(isos(named).first().map(String::as_str), Some("2000-05-31"));

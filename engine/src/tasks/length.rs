@@ -23,7 +23,8 @@ pub(super) struct Length {
 /// "30th day after".
 pub(super) fn length(quote: &str) -> Option<Length> {
     let whole = |(span, count, unit): (Span, u32, String)| Length { span, parts: vec![(count, unit)] };
-    let counted = anniversary(quote).or_else(|| numbered_year(quote)).map(|(at, years)| (at, years, "year".to_owned()));
+    let numbered = || numbered_year(quote).map(|(at, years)| (at, years, "year".to_owned()));
+    let counted = anniversary(quote).or_else(numbered);
     let day = day_after(quote).or_else(|| month_after(quote));
     let others = counted.into_iter().chain(day).map(whole);
     said(quote).into_iter().chain(others).min_by_key(|length| length.span.start())
@@ -90,12 +91,18 @@ fn ordinal_at(tokens: &[Token<'_>], at: usize) -> Option<u32> {
     Some(base + ones)
 }
 
-/// "the third (3rd) anniversary": where, and which.
-fn anniversary(quote: &str) -> Option<(Span, u32)> {
+/// "the third (3rd) anniversary", "the 12th monthly anniversary": where, how long after, and its unit.
+fn anniversary(quote: &str) -> Option<(Span, u32, String)> {
     let tokens = tokens(quote);
     let at = tokens.iter().position(|t| t.is("anniversary"))?;
     let end = tokens.get(at)?.span;
-    (at.saturating_sub(6)..at).find_map(|i| Some((tokens.get(i)?.span.union(end), ordinal_at(&tokens, i)?)))
+    let monthly = at.checked_sub(1).and_then(|led| tokens.get(led)).is_some_and(|t| t.is("monthly"));
+    let unit = if monthly { "month" } else { "year" };
+    let nth = |i: usize| {
+        let digits = || matches!(tokens.get(i + 1), Some(th) if th.glued && th.is_one_of(&["st", "nd", "rd", "th"]));
+        ordinal_at(&tokens, i).or_else(|| tokens.get(i).filter(|_| digits())?.text.parse().ok())
+    };
+    (at.saturating_sub(6)..at).find_map(|i| Some((tokens.get(i)?.span.union(end), nth(i)?, unit.to_owned())))
 }
 
 /// "the end of the third (3rd) Contract Year", "the end of Year 3": where, and which.
@@ -122,6 +129,8 @@ mod tests {
         let years = |n: u32| Some((n, "year".to_owned()));
         assert_eq!(of("on the twenty-fifth (25th) anniversary of it"), years(25));
         assert_eq!(of("on the fifth anniversary of it"), years(5));
+        assert_eq!(of("on the 10th anniversary of it"), years(10));
+        assert_eq!(of("the date which is the 12th monthly anniversary of it"), Some((12, "month".to_owned())));
         assert_eq!(of("until the end of the third (3rd) Contract Year"), years(3));
         assert_eq!(of("in the twenty-fourth month after it"), Some((24, "month".to_owned())));
         assert_eq!(of("for a term of __one (1)__ year from it"), years(1));

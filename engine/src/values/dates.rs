@@ -154,7 +154,11 @@ fn slashed(tokens: &[Token<'_>]) -> Option<(Date, usize)> {
         return None;
     }
     // A further part (1/2/2024/7, a file number) makes it something else.
-    if tokens.get(5).is_some_and(|t| t.glued && matches!(t.text, "/" | "-")) {
+    // "03/20/2009-03/19/2012" is two dates.
+    let further = tokens.get(5).filter(|t| t.glued && matches!(t.text, "/" | "-"));
+    let range =
+        further.is_some_and(|t| t.text != s1.text) && tokens.get(6..).is_some_and(|next| slashed(next).is_some());
+    if further.is_some() && !range {
         return None;
     }
     let short = y.text.len() == 2;
