@@ -194,9 +194,9 @@ impl<'a> Ruled<'a> {
         places.iter().filter_map(scored).collect()
     }
 
-    /// `candidates` with the names of the document's introduction, or where nothing introduces two parties with those above
-    /// its signatures and what it calls a party that it leaves open: a candidate that is a part of one, or holds one and more,
-    /// gives way to it.
+    /// `candidates` with the names of the document's introduction. Where nothing leads to them, or it names no two parties, also with
+    /// those above its signatures, whom it is written to, and, where it names none beside one, what it calls a party that it
+    /// leaves open. A candidate that is a part of a name, or holds one and more, gives way to it.
     fn introduced(&self, mut candidates: Vec<Candidate>) -> Vec<Candidate> {
         let text = &self.document.text;
         let introduced::Introduction { mut names, led } = introduced::introduced(self.document);
@@ -212,13 +212,8 @@ impl<'a> Ruled<'a> {
         let sure = if introduced { INTRODUCED } else { SIGNED };
         let mut names: Vec<(Span, f64)> = names.into_iter().map(|name| (name, sure)).collect();
         if !(introduced && led) {
-            names.extend(signed.into_iter().map(|name| (name, SIGNED)));
-        }
-        if !(introduced && led) {
-            names.extend(letter::addressee(text).map(|name| (name, SIGNED)));
-        }
-        if !introduced {
-            let others = introduced::left_open(self.document);
+            let open = introduced::left_open(self.document).filter(|_| !introduced);
+            let others = signed.into_iter().chain(letter::addressee(text)).chain(open);
             names.extend(others.map(|name| (name, SIGNED)));
         }
         for (span, least) in names {

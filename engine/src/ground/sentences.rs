@@ -102,12 +102,11 @@ const LABEL_WORDS: usize = 5;
 /// Whether the line break before `end` parts two lines of a form ("Service Date: March 1, 2001", "Initial Term: 24 months"), or
 /// one of a table that is drawn with characters from what stands above it.
 fn parts_form_lines(piece: &str, end: usize) -> bool {
-    let line = |text: &str| text.split('\n').next().unwrap_or_default().trim().to_owned();
-    let next = line(piece.get(end..).unwrap_or_default());
+    let next = piece.get(end..).and_then(|t| t.split('\n').next()).unwrap_or_default().trim();
     let drawn =
         |line: &str| line.starts_with('|') || ["-----", "=====", "+---"].iter().any(|rule| line.starts_with(rule));
     let before = piece.get(..end.saturating_sub(1)).and_then(|t| t.rsplit('\n').next()).unwrap_or_default().trim();
-    drawn(&next) || (is_labelled(&next) && (is_labelled(before) || drawn(before)))
+    drawn(next) || (is_labelled(next) && (is_labelled(before) || drawn(before)))
 }
 
 /// Whether a line begins with a label and a colon, and says something after it.

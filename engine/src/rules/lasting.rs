@@ -18,8 +18,7 @@ const MEANS_WITHIN: usize = 3;
 const MEANS_REACH: usize = 26;
 const COUNTED: [&str; 7] = ["after", "following", "before", "prior", "anniversary", "from", "dated"];
 /// Days of the agreement from which its end is counted, in lower case, and how soon after the length they must stand, in bytes.
-const OWN_DAYS: [&str; 6] =
-    ["date hereof", "date of this agreement", "effective date", "closing date", "commencement date", "closing"];
+const OWN_DAYS: [&str; 5] = ["date hereof", "date of this agreement", "effective date", "commencement date", "closing"];
 const OWN_DAY_WITHIN: usize = 30;
 /// Words that lead to the last day, and what may run until then.
 const UNTIL: [&str; 13] = [
@@ -212,8 +211,8 @@ pub(crate) fn is_named_end(before: &[&Token<'_>]) -> bool {
     let named = |w: &[&Token<'_>]| matches!(w, [day, date] if date.is("date") && day.is_one_of(&END_DAYS));
     let Some(links) = before.windows(2).rposition(named).and_then(|at| before.get(at + 2..)) else { return false };
     let means = links.iter().position(|t| t.is_one_of(&MEANS)).filter(|at| *at <= MEANS_WITHIN);
-    // "the earliest to occur of (a)", "with respect to any Lender,".
-    // "11:00 A.M. on" does not end the sentence, "any of the following:" counts nothing.
+    // Between may stand "the earliest to occur of (a)" or "with respect to any Lender,"; "11:00 A.M. on" does not end the
+    // sentence, "any of the following:" counts nothing.
     let stops = |w: &[&Token<'_>]| matches!(w, [of, stop] if stop.text == "." && !of.text.contains('.'));
     let counts = |w: &[&Token<'_>]| matches!(w, [word, next] if word.is_one_of(&COUNTED) && next.text != ":");
     let last = links.last().is_some_and(|t| t.is_one_of(&COUNTED));

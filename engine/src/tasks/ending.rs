@@ -129,8 +129,8 @@ fn role(before: &[&Token<'_>]) -> Role {
         return Role::Last;
     }
     // "on December 31, 2013 instead of on December 31, 2012".
-    let instead = before.iter().rev().take(3).zip(before.iter().rev().skip(1));
-    if instead.into_iter().any(|(of, word)| of.is("of") && word.is("instead")) {
+    let mut led = before.iter().rev().take(3).zip(before.iter().rev().skip(1));
+    if led.any(|(of, word)| of.is("of") && word.is("instead")) {
         return Role::First;
     }
     let ends = |t: &&Token<'_>| t.is_one_of(&ENDING);
