@@ -200,7 +200,8 @@ impl<'a> Ruled<'a> {
     fn introduced(&self, mut candidates: Vec<Candidate>) -> Vec<Candidate> {
         let text = &self.document.text;
         let introduced::Introduction { mut names, led } = introduced::introduced(self.document);
-        let mut signed = signed::signed(text);
+        // Whom something leads to needs no signature.
+        let mut signed = if led { Vec::new() } else { signed::signed(text) };
         if !led && introduced::only_spoken_of(self.document, &names, &signed) {
             names.clear();
         }
@@ -211,7 +212,7 @@ impl<'a> Ruled<'a> {
         }
         let sure = if introduced { INTRODUCED } else { SIGNED };
         let mut names: Vec<(Span, f64)> = names.into_iter().map(|name| (name, sure)).collect();
-        if !(introduced && led) {
+        if !led {
             let open = introduced::left_open(self.document).filter(|_| !introduced);
             let others = signed.into_iter().chain(letter::addressee(text)).chain(open);
             names.extend(others.map(|name| (name, SIGNED)));
@@ -264,16 +265,16 @@ impl<'a> Ruled<'a> {
     /// Date", and then "shall mean March 31, 2003".
     fn headed_ends(&self, mut candidates: Vec<Candidate>) -> Vec<Candidate> {
         let text = |s: &Span| self.document.slice(*s).unwrap_or_default();
-        let before = std::iter::once(None).chain(self.sentences.iter().map(Some));
-        for ((above, heading), sentence) in before.zip(&self.sentences).zip(self.sentences.iter().skip(1)) {
+        for (at, pair) in self.sentences.windows(2).enumerate() {
+            let [heading, sentence] = pair else { continue };
             // "Start Date", "End Date", and then two dates: columns.
-            if above.is_some_and(|above| text(above).ends_with(" Date")) {
+            let above = at.checked_sub(1).and_then(|above| self.sentences.get(above));
+            let column = above.is_some_and(|above| text(above).ends_with(" Date"));
+            if column || !lasting::is_end_heading(text(heading)) {
                 continue;
             }
-            let headed = || {
-                lasting::names_its_end(&format!("{}: {}", text(heading).trim_end_matches(['.', ':']), text(sentence)))
-            };
-            if lasting::is_end_heading(text(heading)) && headed().is_some() {
+            let headed = format!("{}: {}", text(heading).trim_end_matches(['.', ':']), text(sentence));
+            if lasting::names_its_end(&headed).is_some() {
                 raise(&mut candidates, *sentence, NAMED_END);
             }
         }

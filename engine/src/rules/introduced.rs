@@ -41,8 +41,8 @@ const CLAUSES: [&str; 4] = ["1. ", "1 ", "1.1", "Article "];
 pub(super) struct Introduction {
     /// In order.
     pub(super) names: Vec<Span>,
-    /// Whether words, labels or the form of a paragraph or a cover say that they are parties; else they are names that the first
-    /// lines give something to be called by, and may be spoken of only.
+    /// Whether words, labels or the form of a paragraph or a cover say that they are parties, which are at least two then; else
+    /// they are names that the first lines give something to be called by, and may be spoken of only.
     pub(super) led: bool,
 }
 

@@ -37,7 +37,7 @@ pub(super) fn without_address(name: &str) -> &str {
             if dated || (form_before && !form && ends_short(before) && is_street(rest)) {
                 break;
             }
-            let goes_on = is_series(before, bare) || of_the(line.get(end..).unwrap_or_default());
+            let goes_on = is_series(before, bare) || of_the(rest);
             if form_before && !goes_on && ends_after_form(before, bare, form) || ends_before(before, bare) {
                 break;
             }
