@@ -1,12 +1,14 @@
 //! CUAD's training split as the rules see it, for `engine/model/training/phrases.py`: `cuad_sentences DATA [FILE]`. Reads
 //! `train.jsonl.xz` of DATA (or FILE in it), imports each text as the product does and prints one line of JSON a contract:
-//! its sentences, the pieces in them, and where the labelled passages stand. Places are counted in characters that are
+//! its sentences as they are read, where each stands (on two pages where one ends in it), the pieces in them, and where the
+//! labelled passages stand. Places are counted in characters that are
 //! not white space, as `lectern eval` counts; those of pieces in characters of their sentence.
 
 use anyhow::Context;
 use lectern_engine::evaluation::align::Bare;
 use lectern_engine::evaluation::labels;
 use lectern_engine::evaluation::metrics::Ruler;
+use lectern_engine::ground::interruptions::{interruptions, parts};
 use lectern_engine::import::raw::Format;
 use lectern_engine::import::{normalize, parse};
 use lectern_engine::rules::{Piece, Ruled};
@@ -23,13 +25,14 @@ fn main() -> anyhow::Result<()> {
     for contract in labels::read::<labels::Contract>(&folder.join(name))? {
         let document = normalize::normalize(parse(Format::Text, contract.text.as_bytes(), None, None)?);
         let (ruler, bare, ruled) = (Ruler::new(&document.text), Bare::new(&document.text), Ruled::new(&document));
+        let gaps = interruptions(&document);
         let at = |s: Span| [ruler.length(Span::new(0, s.start())), ruler.length(Span::new(0, s.end()))];
         let sentences: Vec<_> = ruled
             .sentences()
-            .map(|(span, pieces)| {
-                let text = document.slice(span).unwrap_or_default();
+            .map(|(span, text, pieces)| {
                 let pieces: Vec<(Piece, usize, usize)> = pieces.iter().map(|(p, s)| characters(text, *p, *s)).collect();
-                (at(span), text, pieces)
+                let places: Vec<[usize; 2]> = parts(&gaps, span).into_iter().map(at).collect();
+                (places, text.to_owned(), pieces)
             })
             .collect();
         let gold = |quotes: &labels::Label| -> Vec<Vec<[usize; 2]>> {

@@ -17,6 +17,7 @@ pub mod report;
 pub mod rouge;
 pub mod written;
 
+use crate::ground::interruptions::{interruptions, parts};
 use crate::progress::{Event, Silent, Sink};
 use crate::rules::{Candidate, Ruled, RulesError, Table};
 use crate::tasks::{Claim, Evidence, FieldSpec, Method, Pack, PackError, TaskSpec, TooLong};
@@ -213,7 +214,7 @@ async fn imported(workspace: &Workspace, path: &Path) -> Result<Result<DocumentI
 /// Compares one result with its labels.
 fn count(tally: &mut Tally, pack: &Pack, contract: &Contract, text: &DocText, run: &StoredRun, rules: Option<&Table>) {
     let (ruler, bare) = (Ruler::new(&text.text), Bare::new(&text.text));
-    let ruled = rules.map(|table| (Ruled::new(text), table));
+    let (gaps, ruled) = (interruptions(text), rules.map(|table| (Ruled::new(text), table)));
     tally.documents += 1;
     tally.model.clone_from(&run.result.provenance.model);
     tally.model_digest.clone_from(&run.result.provenance.model_digest);
@@ -233,7 +234,10 @@ fn count(tally: &mut Tally, pack: &Pack, contract: &Contract, text: &DocText, ru
         tally.quotes(&given, text);
         let operating: Vec<Given> = given.iter().map(|e| Given { span: e.span, score: 1.0 }).collect();
         let weighed = ruled.as_ref().map(|(ruled, table)| ruled.candidates(table, field, LEAST_SCORE));
-        let ranked = ranked(weighed.unwrap_or_default(), run, field);
+        // What a page's end parts is cited in parts.
+        let parted = |c: Candidate| parts(&gaps, c.span).into_iter().map(move |span| Candidate { span, ..c });
+        let weighed: Vec<Candidate> = weighed.unwrap_or_default().into_iter().flat_map(parted).collect();
+        let ranked = ranked(weighed, run, field);
         for claim in claims_of(run, field).filter(|c| !c.evidence.is_empty()) {
             let right = claim.evidence.iter().any(|e| metrics::is_labelled(&ruler, &gold, e.span));
             tally.judge(claim.confidence, right);

@@ -4,6 +4,7 @@
 //! there, not that they support what is claimed.
 
 pub mod fold;
+pub mod interruptions;
 pub mod scan;
 pub mod sentences;
 

@@ -31,13 +31,14 @@ mod stated;
 mod table;
 mod weights;
 
-use crate::ground::sentences;
+use crate::ground::{interruptions::uninterrupted, sentences};
 use crate::tasks::ending::{AGREEMENT_DATE, EFFECTIVE_DATE, EXPIRATION_DATE};
 use crate::tasks::{FieldSpec, FieldType};
 use crate::text::{DocText, Span};
 use crate::values::find_dates;
 use crate::values::tokens::tokens;
 pub use pieces::Piece;
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 pub use table::{Category, RulesError, Table};
 use weights::Held;
@@ -78,7 +79,8 @@ pub struct Candidate {
 
 /// A document cut into sentences and pieces, with what the rules look at in them.
 pub struct Ruled<'a> {
-    document: &'a DocText,
+    /// As it is read, without what interrupts its sentences.
+    document: Cow<'a, DocText>,
     sentences: Vec<Span>,
     held: Held,
     pieces: HashMap<Piece, Pieces>,
@@ -96,6 +98,7 @@ impl<'a> Ruled<'a> {
     /// Cuts and looks at `document` once, for all fields.
     pub fn new(document: &'a DocText) -> Self {
         let sentences = sentences::sentences(document);
+        let document = uninterrupted(document);
         let texts: Vec<&str> = sentences.iter().map(|s| document.slice(*s).unwrap_or_default()).collect();
         let own: Vec<Vec<String>> = texts.iter().map(|t| features::words(t)).collect();
         let inside: Vec<Vec<(Piece, Span)>> = texts.iter().map(|t| pieces::pieces(t)).collect();
@@ -104,7 +107,7 @@ impl<'a> Ruled<'a> {
             features::of_sentences(&texts, &own)
         } else {
             // How a sentence begins is how its speaker began it.
-            let said: Vec<&str> = sentences.iter().map(|s| salience::said(document, *s).1).collect();
+            let said: Vec<&str> = sentences.iter().map(|s| salience::said(&document, *s).1).collect();
             features::of_sentences(&said, &said.iter().map(|t| features::words(t)).collect::<Vec<_>>())
         };
         looked.into_iter().for_each(|f| held.push(f));
@@ -119,9 +122,10 @@ impl<'a> Ruled<'a> {
         Self { document, held, pieces: kinds, sentences }
     }
 
-    /// The sentences with the pieces in each, their places counted from its start.
-    pub fn sentences(&self) -> impl Iterator<Item = (Span, Vec<(Piece, Span)>)> + '_ {
-        self.sentences.iter().map(|s| (*s, pieces::pieces(self.document.slice(*s).unwrap_or_default())))
+    /// The sentences, as they are read, with the pieces in each, their places counted from its start.
+    pub fn sentences(&self) -> impl Iterator<Item = (Span, &str, Vec<(Piece, Span)>)> + '_ {
+        let read = |s: &Span| self.document.slice(*s).unwrap_or_default();
+        self.sentences.iter().map(move |s| (*s, read(s), pieces::pieces(read(s))))
     }
 
     /// Passages for `field` with a score of `least` or more, best first: sentences, and the pieces that the field is
@@ -199,10 +203,10 @@ impl<'a> Ruled<'a> {
     /// leaves open. A candidate that is a part of a name, or holds one and more, gives way to it.
     fn introduced(&self, mut candidates: Vec<Candidate>) -> Vec<Candidate> {
         let text = &self.document.text;
-        let introduced::Introduction { mut names, led } = introduced::introduced(self.document);
+        let introduced::Introduction { mut names, led } = introduced::introduced(&self.document);
         // Whom something leads to needs no signature.
         let mut signed = if led { Vec::new() } else { signed::signed(text) };
-        if !led && introduced::only_spoken_of(self.document, &names, &signed) {
+        if !led && introduced::only_spoken_of(&self.document, &names, &signed) {
             names.clear();
         }
         signed.retain(|s| !names.iter().any(|name| name::is_same(text, *name, *s)));
@@ -213,7 +217,7 @@ impl<'a> Ruled<'a> {
         let sure = if introduced { INTRODUCED } else { SIGNED };
         let mut names: Vec<(Span, f64)> = names.into_iter().map(|name| (name, sure)).collect();
         if !led {
-            let open = introduced::left_open(self.document).filter(|_| !introduced);
+            let open = introduced::left_open(&self.document).filter(|_| !introduced);
             let others = signed.into_iter().chain(letter::addressee(text)).chain(open);
             names.extend(others.map(|name| (name, SIGNED)));
         }

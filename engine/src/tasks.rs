@@ -293,6 +293,7 @@ pub fn run(
     if let TaskSpec::Fields { pack, .. } = spec {
         ending::count(&grounds, pack, &mut claims);
     }
+    grounds.part(&mut claims);
     Ok(RunResult { claims, coverage, provenance })
 }
 

@@ -156,7 +156,7 @@ fn pieces_are_found_in_their_forms() {
         and United Kettles, Inc. (\"Kettles\" or \"we\").";
     let document = doc(forms);
     let ruled = Ruled::new(&document);
-    let (span, pieces) = ruled.sentences().next().unwrap();
+    let (span, _, pieces) = ruled.sentences().next().unwrap();
     assert_eq!(span.end(), forms.len());
     let all: Vec<(Piece, &str)> = pieces.iter().map(|(p, s)| (*p, &forms[s.range()])).collect();
     for expected in [
@@ -169,7 +169,7 @@ fn pieces_are_found_in_their_forms() {
     ] {
         assert!(all.contains(&expected), "{expected:?} in {all:?}");
     }
-    assert!(Ruled::new(&doc("(((\"\" [[ ●● ), of of the , “")).sentences().all(|(_, p)| p.len() < 9));
+    assert!(Ruled::new(&doc("(((\"\" [[ ●● ), of of the , “")).sentences().all(|(_, _, p)| p.len() < 9));
 }
 
 #[test]

@@ -180,17 +180,17 @@ class Corpus:
         texts = [text for _, text, _ in record["sentences"]]
         pieces = [inside for _, _, inside in record["sentences"]]
         first = {kind: len(held.rows) for kind, held in self.kinds.items()}
-        for (place, _, _), row in zip(record["sentences"], of_sentences(texts)):
-            self._put("sentence", row, place)
-        for (place, text, inside), rows in zip(record["sentences"], of_pieces(texts, pieces)):
+        for (places, _, _), row in zip(record["sentences"], of_sentences(texts)):
+            self._put("sentence", row, places)
+        for (places, text, inside), rows in zip(record["sentences"], of_pieces(texts, pieces)):
             if inside:
                 solid = numpy.concatenate([[0], numpy.cumsum([not c.isspace() for c in text])])
             for (kind, start, end), row in zip(inside, rows):
                 # The names of pieces' features are those of sentences': each kind has its own numbers.
-                at = (place[0] + int(solid[start]), place[0] + int(solid[end]))
-                self._put(kind, {kind + "\t" + f for f in row}, at, " ".join(words(text[start:end])))
+                at = (standing(places, int(solid[start])), standing(places, int(solid[end]) - 1) + 1)
+                self._put(kind, {kind + "\t" + f for f in row}, [at], " ".join(words(text[start:end])))
         here = {kind: held.places[first.get(kind, 0) :] for kind, held in self.kinds.items()}
-        starts = {kind: [p[0] for p in places] for kind, places in here.items()}
+        starts = {kind: [p[0][0] for p in places] for kind, places in here.items()}
         for category, labels in record["labels"].items():
             self.names.add(category)
             for label in labels:
@@ -198,13 +198,22 @@ class Corpus:
                 self.gold.append((self.documents, category, rows))
 
 
+def standing(places, number: int) -> int:
+    """Where the character of that number stands in a sentence that stands in `places`."""
+    for start, end in places:
+        if number < end - start:
+            return start + number
+        number -= end - start
+    return places[-1][1] + number
+
+
 def rows_of(label, places, starts, first: int) -> list[int]:
     found = set()
     for place in label:
         # Pieces of a sentence overlap each other, but none is long.
         j = max(0, bisect.bisect_left(starts, place[0]) - 12)
-        while j < len(places) and places[j][0] < place[1]:
-            if overlap(places[j], place) >= ENOUGH:
+        while j < len(places) and places[j][0][0] < place[1]:
+            if max(overlap(part, place) for part in places[j]) >= ENOUGH:
                 found.add(first + j)
             j += 1
     return sorted(found)

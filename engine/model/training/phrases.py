@@ -105,6 +105,11 @@ class Fitted:
         return found
 
 
+def spanned(places) -> tuple[int, int]:
+    """From the beginning of the first place to the end of the last."""
+    return places[0][0], places[-1][1]
+
+
 def platt(odds, truth, centre=(1.0, 0.0), prior=0.0) -> tuple[float, float]:
     """Slope and shift that make log-odds probabilities, by Newton's method; drawn to `centre`."""
     x = numpy.stack([odds, numpy.ones(len(odds))], 1).astype(numpy.float64)
@@ -179,7 +184,7 @@ class Found:
                 rows = numpy.where((p[:, column] >= LEAST) & fitted.best_of_name(p[:, column]))[0]
                 for row in rows:
                     key = (int(fitted.document[row]), name)
-                    place = tuple(fitted.held.places[row])
+                    place = spanned(fitted.held.places[row])
                     held = self.candidates.setdefault(key, {})
                     score = float(p[row, column])
                     old = held.get(place)
@@ -188,7 +193,7 @@ class Found:
         where = {fitted.kind: fitted for fitted, _ in parts}
         for document, name, rows in corpus.gold:
             kinds = ["sentence"] + ([PIECES[name]] if name in PIECES else [])
-            places = {tuple(where[k].held.places[r]) for k in kinds for r in rows[k]}
+            places = {spanned(where[k].held.places[r]) for k in kinds for r in rows[k]}
             self.labels.setdefault((document, name), []).append(places)
         self.candidates = {
             key: sorted(((s, place, ok) for place, (s, ok) in held.items()), key=lambda c: (-c[0], c[1]))

@@ -1,5 +1,6 @@
 //! Sentences of a document as spans: what is shown around a search hit, and where an owner or a date may be said.
 
+use super::interruptions::interruptions;
 use crate::text::{BlockKind, DocText, Span};
 use crate::values::dates::is_month;
 
@@ -11,14 +12,29 @@ const ABBREVIATIONS: &[&str] = &[
     "gov", "hon", "rev", "s.a", "b.v", "n.v", "a.m", "p.m",
 ];
 
-/// The sentences of `document` in order: disjoint, trimmed, none empty, none across two blocks. Running headers are
-/// left out, since they interrupt what they stand in.
+/// The sentences of `document` in order: disjoint, trimmed, none empty, none across two blocks unless the end of a page
+/// interrupts it ([`interruptions`]). Running headers are left out, since they interrupt what they stand in.
 pub fn sentences(document: &DocText) -> Vec<Span> {
     if document.blocks.is_empty() {
         return in_span(&document.text, Span::new(0, document.text.len()));
     }
-    let blocks = document.blocks.iter().filter(|b| b.kind != BlockKind::RunningHeader);
-    blocks.flat_map(|b| in_span(&document.text, b.span)).collect()
+    let gaps = interruptions(document);
+    let mut found: Vec<Span> = Vec::new();
+    for block in document.blocks.iter().filter(|b| b.kind != BlockKind::RunningHeader) {
+        let next = gaps.partition_point(|g| g.end() <= block.span.start());
+        let piece = match gaps.get(next) {
+            Some(gap) if gap.covers(block.span) => continue,
+            Some(gap) => Span::new(block.span.start(), block.span.end().min(gap.start())),
+            None => block.span,
+        };
+        let mut inside = in_span(&document.text, piece).into_iter();
+        let gap = next.checked_sub(1).and_then(|i| gaps.get(i)).filter(|g| g.end() == block.span.start());
+        if let Some(open) = found.last_mut().filter(|s| gap.is_some_and(|g| g.start() == s.end())) {
+            *open = inside.next().map_or(*open, |rest| open.union(rest));
+        }
+        found.extend(inside);
+    }
+    found
 }
 
 /// The sentences of the piece `span` of `text`. Blank lines, page breaks and the lines of a form end a sentence too.

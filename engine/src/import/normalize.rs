@@ -15,6 +15,7 @@ use super::raw::{RawBlock, RawDocument};
 use crate::text::{Block, BlockKind, Cue, DocText, ImportNote, Page, PageStatus, Section, Span};
 
 pub(crate) use characters::clean_text;
+pub(crate) use headings::starts_item;
 
 /// How far into a text its title may stand, in bytes.
 const TITLE_WINDOW: usize = 4_000;

@@ -158,7 +158,12 @@ fn joined(text: &str, from: usize) -> Vec<Span> {
         // The same party, named again.
         let same = text_of(first).starts_with(&text_of(second)) || text_of(second).starts_with(&text_of(first));
         let bare = between.len() <= ",\r\rand the ".len();
-        let forms = usize::from(formed(&first)) + usize::from(formed(&second));
+        // "among Elm Corp., the Banks listed below and Oak Bank, as Agent".
+        let acting = piece
+            .get(second.end()..)
+            .and_then(|t| t.split_once(", as "))
+            .is_some_and(|(gap, role)| gap.is_empty() && role.starts_with(char::is_uppercase));
+        let forms = usize::from(formed(&first)) + usize::from(acting || formed(&second));
         let enough =
             forms >= if bare { 1 } else { 2 } || (formed(&first) && is_person(piece, second) && !between.contains(END));
         let close = between.len() <= JOINED && enough && !same;
@@ -414,6 +419,10 @@ mod tests {
 
     #[test]
     fn names_without_roles_are_joined_by_an_and() {
+        assert_eq!(
+            found("AGREEMENT among ELM SOFTWARE CORP., the BANKS listed below and OAK BANK OF ELMAR, as Agent.\n\nThe"),
+            ["ELM SOFTWARE CORP.", "OAK BANK OF ELMAR"]
+        );
         assert_eq!(
             found("agreement between Elmcom and Oak Entertainment Inc.\n\nNo fees are paid."),
             ["Elmcom", "Oak Entertainment Inc."]

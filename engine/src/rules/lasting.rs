@@ -21,7 +21,9 @@ const COUNTED: [&str; 7] = ["after", "following", "before", "prior", "anniversar
 const OWN_DAYS: [&str; 5] = ["date hereof", "date of this agreement", "effective date", "commencement date", "closing"];
 const OWN_DAY_WITHIN: usize = 30;
 /// Words that lead to the last day, and what may run until then.
-const UNTIL: [&str; 13] = [
+const UNTIL: [&str; 15] = [
+    "conclude",
+    "concluding",
     "thru",
     "end",
     "ending",
@@ -337,7 +339,8 @@ fn is_mark(token: &Token<'_>) -> bool {
 
 /// Whether a token may stand between "until" and a date: "until the earlier of (a)".
 fn is_filler(token: &Token<'_>) -> bool {
-    const ONE_OF: [&str; 9] = ["earlier", "earliest", "later", "(", ")", "a", "i", "therefore", "occur"];
+    const ONE_OF: [&str; 12] =
+        ["midnight", "close", "business", "earlier", "earliest", "later", "(", ")", "a", "i", "therefore", "occur"];
     token.is_one_of(&BETWEEN) || token.is_one_of(&ONE_OF)
 }
 
@@ -393,6 +396,8 @@ mod tests {
             "The Facility shall terminate and all shall be due at the earlier of (i) April 1, 1998, (ii) its end.",
             "These conditions shall be in force for two years commencing January 1, 2005 and ending, therefore, on May 1, 2007.",
             "“Extended Maturity Date” means September 20, 2013.",
+            "“Contract Period” shall mean the time commencing as of May 31, 1999 and concluding May 31, 2000.",
+            "This Agreement shall remain in force until the close of business on September 30, 1997.",
             "Order Validity: 01/01/2009 thru 12/31/2010",
             "Your consulting will start on the day after it and will run through May 31, 2015.",
             "“License Period” means the period commencing on May 1, 2005 and expiring on the earlier of May 1, 2009 or its end.",

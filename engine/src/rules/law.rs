@@ -6,7 +6,8 @@ use crate::values::tokens::{Kind, Token, tokens};
 
 /// Words for law, and those by which it applies.
 const LAWS: [&str; 4] = ["law", "laws", "legislation", "regulations"];
-const GOVERNS: [&str; 10] = [
+const GOVERNS: [&str; 11] = [
+    "ruled",
     "decide",
     "decides",
     "decided",
@@ -65,10 +66,13 @@ pub(super) fn governs(sentence: &str) -> Option<Span> {
     ((of || adjective()) && governs || applies() || heads()).then(|| Span::new(0, sentence.len()))
 }
 
-/// "The substantive law of Ohio shall apply", "the laws of Elmland are to be applied".
+/// "The substantive law of Ohio shall apply", "the arbitrators shall apply the law of Ohio", "the laws of Elmland are to be applied".
 fn shall_apply(tokens: &[Token<'_>]) -> bool {
     tokens.windows(3).any(|w| match w {
         [shall, apply, _] if shall.is("shall") || shall.is("will") => apply.is("apply"),
+        _ => false,
+    }) || tokens.windows(3).any(|w| match w {
+        [apply, the, law] => apply.is("apply") && the.is("the") && law.is_one_of(&LAWS),
         _ => false,
     }) || tokens.windows(2).any(|w| matches!(w, [be, applied] if be.is("be") && applied.is("applied")))
 }
@@ -182,6 +186,8 @@ mod tests {
             "The arbitrator shall decide in accordance with the substantive law of Elmland.",
             "8. CONTROLLING LAW. Ohio, regardless of its conflict rules.",
             "Governing law\nVictoria, Australia",
+            "This Agreement shall be ruled in each part by the laws of Elmland.",
+            "The arbitrators shall in all matters of law apply the law of the State of Ohio.",
         ] {
             assert!(governs(law).is_some(), "{law}");
         }

@@ -56,7 +56,7 @@ fn features_and_scores_are_those_of_the_training_script() {
     let raw = parse(Format::Text, contract.text.as_bytes(), None, None).unwrap();
     let document = normalize::normalize(raw);
     let (ruled, table) = (Ruled::new(&document), Table::built_in().unwrap());
-    let texts: Vec<&str> = ruled.sentences.iter().map(|s| document.slice(*s).unwrap()).collect();
+    let texts: Vec<&str> = ruled.sentences().map(|(_, text, _)| text).collect();
     assert_eq!(texts, golden.iter().map(|r| r.text.as_str()).collect::<Vec<_>>());
 
     let own: Vec<Vec<String>> = texts.iter().map(|t| features::words(t)).collect();

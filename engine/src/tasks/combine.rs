@@ -115,7 +115,7 @@ fn best_of(grounds: &Grounds<'_>, found: Vec<Claim>) -> Vec<Claim> {
     let Some(mut best) = found.next() else { return Vec::new() };
     let mut others: Vec<String> = Vec::new();
     for passage in found.filter_map(|c| c.evidence.into_iter().next()).take(OTHERS.0) {
-        let quote = one_line(&passage.quote);
+        let quote = one_line(grounds.said(&passage));
         let short: String = quote.chars().take(OTHERS.1).collect();
         let more = if short.len() < quote.len() { "…" } else { "" };
         others.push(format!("“{short}{more}” ({})", grounds.place(passage.span)));

@@ -158,7 +158,7 @@ pub(super) fn count(grounds: &Grounds<'_>, pack: &Pack, claims: &mut [Claim]) {
     let starts = Starts::new(grounds, claims);
     for field in pack.fields.iter().filter(|f| asked(f)) {
         for claim in claims.iter_mut().filter(|c| c.label == field.name && c.value.is_none()) {
-            if let Some((iso, note)) = claim.evidence.iter().find_map(|e| end(&starts, &e.quote)) {
+            if let Some((iso, note)) = claim.evidence.iter().find_map(|e| end(&starts, grounds.said(e))) {
                 give(claim, field.kind, iso, note);
             }
         }
@@ -172,7 +172,7 @@ pub(super) fn count(grounds: &Grounds<'_>, pack: &Pack, claims: &mut [Claim]) {
                 if let Some(inferred) = begun.or(starts.made.as_ref()).and_then(|day| inferred(grounds, field, day)) {
                     *claim = inferred;
                 }
-            } else if let Some(made) = claim.evidence.iter().find_map(|e| starts.contract_day(&e.quote)) {
+            } else if let Some(made) = claim.evidence.iter().find_map(|e| starts.contract_day(grounds.said(e))) {
                 let note = format!("The text refers to {}, {} ({}).", made.named, made.day, made.place);
                 give(claim, field.kind, made.day.to_string(), note);
             }
@@ -190,7 +190,7 @@ fn give(claim: &mut Claim, kind: FieldType, iso: String, note: String) {
 /// The day of a field for which none was found: the day the contract was made, as far as that is known.
 fn inferred(grounds: &Grounds<'_>, field: &FieldSpec, made: &Start) -> Option<Claim> {
     let evidence = grounds.evidence(made.span?, MatchKind::Exact, 1)?;
-    let said = one_line(&evidence.quote);
+    let said = one_line(grounds.said(&evidence));
     let grounded = Grounded { evidence: vec![evidence], unlocated: Vec::new() };
     let mut claim = grounded.claim(ClaimKind::Field, &field.name, said);
     let note = "Inferred, the text does not say so: this is";

@@ -2,11 +2,12 @@
 
 use super::prompt::PASSAGES;
 use super::{Claim, ClaimKind, Evidence, MatchKind, Search, SearchedNote, Status};
-use crate::ground::{Grounder, Located, fold::fold, scan, sentences, standing};
+use crate::ground::{Grounder, Located, fold::fold, interruptions, scan, sentences, standing};
 use crate::index::nearest::{Near, Nearest};
 use crate::text::{DocText, Span};
 use crate::values::tokens::{Kind, tokens};
 use serde_json::Value;
+use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::collections::HashMap;
 
@@ -17,7 +18,11 @@ const HITS: (usize, usize) = (8, 5);
 
 /// A document with all that grounding a line needs.
 pub(crate) struct Grounds<'a> {
-    pub(crate) document: &'a DocText,
+    /// The document as it is read: without what interrupts its sentences, every place where it was.
+    pub(crate) document: Cow<'a, DocText>,
+    /// The document as it is: what is quoted.
+    pub(crate) source: &'a DocText,
+    gaps: Vec<Span>,
     grounder: Grounder<'a>,
     pub(crate) sentences: Vec<Span>,
     search: &'a dyn Search,
@@ -34,13 +39,21 @@ pub(crate) struct Grounded {
 impl<'a> Grounds<'a> {
     pub(crate) fn new(document: &'a DocText, search: &'a dyn Search) -> Self {
         let sentences = sentences::sentences(document);
-        Self { document, grounder: Grounder::new(document), sentences, search, nearest: OnceCell::new() }
+        Self {
+            document: interruptions::uninterrupted(document),
+            source: document,
+            gaps: interruptions::interruptions(document),
+            grounder: Grounder::new(document),
+            sentences,
+            search,
+            nearest: OnceCell::new(),
+        }
     }
 
     /// The passages inside `within` that share most with `request`, best first. An extra: where they cannot be ranked there
     /// are none, and the model has what it read.
     pub(crate) fn nearest(&self, request: &str, within: Span) -> Vec<Near> {
-        let nearest = self.nearest.get_or_init(|| Nearest::new(self.document, &self.sentences).ok());
+        let nearest = self.nearest.get_or_init(|| Nearest::new(&self.document, &self.sentences).ok());
         let found = nearest.as_ref().and_then(|n| n.passages(request, within, PASSAGES).ok()).unwrap_or_default();
         found.into_iter().map(|near| Near { span: self.passage(near.span), ..near }).collect()
     }
@@ -50,9 +63,9 @@ impl<'a> Grounds<'a> {
         sentences::at(&self.sentences, span.start()).unwrap_or(span)
     }
 
-    /// The words of passages.
+    /// The words of passages as they stand in the document: a quote of them is a piece of it.
     pub(crate) fn words_of(&self, passages: &[Span]) -> Vec<String> {
-        passages.iter().filter_map(|span| self.document.slice(*span)).map(str::to_owned).collect()
+        passages.iter().filter_map(|span| self.source.slice(*span)).map(str::to_owned).collect()
     }
 
     /// Locates `quotes`, each at or after the byte offset `after` where it stands there.
@@ -74,9 +87,25 @@ impl<'a> Grounds<'a> {
         found
     }
 
+    /// Makes of each passage that the end of a page interrupts a passage on each page.
+    pub(crate) fn part(&self, claims: &mut [Claim]) {
+        let parts = |e: Evidence| match interruptions::parts(&self.gaps, e.span).as_slice() {
+            [_] => vec![e],
+            parts => parts.iter().filter_map(|span| self.evidence(*span, e.matched, e.occurrences)).collect(),
+        };
+        for claim in claims {
+            claim.evidence = std::mem::take(&mut claim.evidence).into_iter().flat_map(parts).collect();
+        }
+    }
+
+    /// The words of a passage as they are read.
+    pub(crate) fn said(&self, evidence: &Evidence) -> &str {
+        self.document.slice(evidence.span).unwrap_or_default()
+    }
+
     /// The passage `span` as evidence; `None` where it is no piece of the text.
     pub(crate) fn evidence(&self, span: Span, matched: MatchKind, occurrences: u32) -> Option<Evidence> {
-        let quote = self.document.slice(span)?.to_owned();
+        let quote = self.source.slice(span)?.to_owned();
         Some(Evidence { span, quote, matched, occurrences })
     }
 

@@ -5,7 +5,7 @@ use super::ending;
 use super::evidence::{Grounded, Grounds, one_line, strings};
 use super::pack::{FieldSpec, FieldType, Pack};
 use super::sought::{Seeker, beside};
-use super::{Claim, ClaimKind, Evidence, MatchKind, Status, TaskError, prompt};
+use super::{Claim, ClaimKind, Evidence, Status, TaskError, prompt};
 use crate::rules::elsewhere;
 use crate::text::Span;
 use crate::values::{self, Found, Value as Normal};
@@ -74,7 +74,7 @@ fn field_claims(
         claim.checks.push("The passage that the model gave does not stand in the document.".to_owned());
         return vec![claim];
     }
-    let mut claims = valued(field, grounded);
+    let mut claims = valued(grounds, field, grounded);
     for claim in &mut claims {
         claim.checks.extend(cross_check(grounds, field, claim));
     }
@@ -82,7 +82,7 @@ fn field_claims(
 }
 
 /// One claim, or one for each value where the field may have many. Each holds the passages its value stands in.
-pub(super) fn valued(field: &FieldSpec, grounded: Grounded) -> Vec<Claim> {
+pub(super) fn valued(grounds: &Grounds<'_>, field: &FieldSpec, grounded: Grounded) -> Vec<Claim> {
     let rules = matches!(
         field.kind,
         FieldType::Date
@@ -93,12 +93,16 @@ pub(super) fn valued(field: &FieldSpec, grounded: Grounded) -> Vec<Claim> {
             | FieldType::Party
     );
     if !rules {
-        return if field.many { one_each(field, grounded) } else { vec![as_passage(field, grounded)] };
+        return if field.many {
+            one_each(grounds, field, grounded)
+        } else {
+            vec![as_passage(grounds, field, grounded)]
+        };
     }
-    let (values, bare) = by_value(field, &grounded.evidence);
+    let (values, bare) = by_value(grounds, field, &grounded.evidence);
     let several = values.len();
     if several == 0 && !field.many {
-        return vec![unread(field, as_passage(field, grounded))];
+        return vec![unread(field, as_passage(grounds, field, grounded))];
     }
     let taken = if field.many { several } else { 1 };
     let others: Vec<String> = values.iter().skip(taken).map(|v| v.found.value.to_string()).collect();
@@ -114,7 +118,7 @@ pub(super) fn valued(field: &FieldSpec, grounded: Grounded) -> Vec<Claim> {
     });
     let mut claims: Vec<Claim> = with_value.collect();
     if field.many {
-        let bare = one_each(field, Grounded { evidence: bare, unlocated });
+        let bare = one_each(grounds, field, Grounded { evidence: bare, unlocated });
         claims.extend(bare.into_iter().map(|claim| unread(field, claim)));
     }
     claims
@@ -143,16 +147,17 @@ struct Said {
 
 /// Distinct values in the order of the quotes, each with its words and the passages that have it; and the passages that
 /// have none.
-fn by_value(field: &FieldSpec, evidence: &[Evidence]) -> (Vec<Said>, Vec<Evidence>) {
+fn by_value(grounds: &Grounds<'_>, field: &FieldSpec, evidence: &[Evidence]) -> (Vec<Said>, Vec<Evidence>) {
     let mut values: Vec<Said> = Vec::new();
     let mut bare = Vec::new();
     for evidence in evidence {
-        let all = values_in(field, &evidence.quote);
+        let words = grounds.said(evidence);
+        let all = values_in(field, words);
         if all.is_empty() {
             bare.push(evidence.clone());
         }
         for found in all {
-            let said = one_line(evidence.quote.get(found.span.range()).unwrap_or_default());
+            let said = one_line(words.get(found.span.range()).unwrap_or_default());
             match values.iter_mut().find(|v| v.found.value.means(&found.value)) {
                 Some(known) if known.evidence.contains(evidence) => {}
                 Some(known) => known.evidence.push(evidence.clone()),
@@ -177,18 +182,18 @@ pub(super) fn no_value(kind: FieldType) -> String {
     format!("No rule finds a value of this kind ({}) in this passage: check it by reading.", kind.word())
 }
 
-fn as_passage(field: &FieldSpec, grounded: Grounded) -> Claim {
-    let passage = grounded.evidence.first().map(|e| one_line(&e.quote)).unwrap_or_default();
+fn as_passage(grounds: &Grounds<'_>, field: &FieldSpec, grounded: Grounded) -> Claim {
+    let passage = grounded.evidence.first().map(|e| one_line(grounds.said(e))).unwrap_or_default();
     let flag = field.kind == FieldType::Flag;
     let mut claim = grounded.claim(ClaimKind::Field, &field.name, if flag { "Yes".to_owned() } else { passage });
     claim.value = flag.then_some(Normal::Flag { yes: true });
     claim
 }
 
-fn one_each(field: &FieldSpec, grounded: Grounded) -> Vec<Claim> {
+fn one_each(grounds: &Grounds<'_>, field: &FieldSpec, grounded: Grounded) -> Vec<Claim> {
     let unlocated = grounded.unlocated;
     let each = grounded.evidence.into_iter().map(|e| Grounded { evidence: vec![e], unlocated: unlocated.clone() });
-    each.map(|g| as_passage(field, g)).collect()
+    each.map(|g| as_passage(grounds, field, g)).collect()
 }
 
 /// What rules and search say about a found value.
@@ -222,8 +227,8 @@ fn other_values(grounds: &Grounds<'_>, field: &FieldSpec, value: &Normal, querie
     let mut others: Vec<String> = Vec::new();
     for query in queries {
         for hit in grounds.hits(query) {
-            let Some(evidence) = grounds.evidence(hit, MatchKind::Exact, 1) else { continue };
-            for found in values_in(field, &evidence.quote).into_iter().filter(|f| f.value != *value) {
+            let words = grounds.document.slice(hit).unwrap_or_default();
+            for found in values_in(field, words).into_iter().filter(|f| f.value != *value) {
                 let other = format!("{} ({})", found.value, grounds.place(hit));
                 if others.len() < 3 && !others.contains(&other) {
                     others.push(other);

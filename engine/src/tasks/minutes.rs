@@ -109,7 +109,7 @@ pub(super) struct Neighbourhood<'a> {
 }
 
 impl<'a> Neighbourhood<'a> {
-    pub(super) fn of(grounds: &Grounds<'a>, claim: &Claim) -> Self {
+    pub(super) fn of(grounds: &'a Grounds<'_>, claim: &Claim) -> Self {
         let cues = &grounds.document.cues;
         let (mut texts, mut own, mut beside) = (Vec::new(), Vec::new(), Vec::new());
         for evidence in &claim.evidence {

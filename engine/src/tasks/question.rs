@@ -64,7 +64,7 @@ fn answered(grounds: &Grounds<'_>, question: &str, given: &Value, within: Span) 
     let answer = one_line(given.get("answer").and_then(Value::as_str).unwrap_or_default());
     let grounded = grounds.ground(quotes, within.start());
     let text = match grounded.evidence.first() {
-        Some(e) if answer.is_empty() => one_line(&e.quote),
+        Some(e) if answer.is_empty() => one_line(grounds.said(e)),
         _ => answer,
     };
     let mut claim = grounded.claim(ClaimKind::Answer, question, text);

@@ -80,7 +80,8 @@ fn looked_for(
     event(sink, Event::Stage { stage: stage.to_owned(), message: message.to_owned() })?;
     let grounds = Grounds::new(document, search);
     let seeker = Seeker::new(&grounds)?;
-    let claims = find(&grounds, &seeker, sink)?;
+    let mut claims = find(&grounds, &seeker, sink)?;
+    grounds.part(&mut claims);
     Ok(RunResult { claims, coverage: coverage(document), provenance: provenance(seeker.table().digest(), begun) })
 }
 
@@ -98,7 +99,7 @@ pub(super) fn field_claims(grounds: &Grounds<'_>, field: &FieldSpec, table: &Tab
         claim.searched = Some(grounds.searched(field.queries(), 0));
         return vec![claim];
     }
-    let mut claims = valued(field, grounded);
+    let mut claims = valued(grounds, field, grounded);
     for claim in &mut claims {
         let of_claim = |c: &&Candidate| claim.evidence.iter().any(|e| e.span == c.span);
         claim.found_by = Some(FoundBy::Rules);

@@ -27,8 +27,8 @@ pub(crate) struct Chooser<'a> {
 
 impl<'a> Chooser<'a> {
     pub(crate) fn new(grounds: &'a Grounds<'a>) -> Result<Self, TaskError> {
-        let stems = stems(grounds.document, &grounds.sentences);
-        let scores = Salience::built_in()?.scores(grounds.document, &grounds.sentences, &stems);
+        let stems = stems(&grounds.document, &grounds.sentences);
+        let scores = Salience::built_in()?.scores(&grounds.document, &grounds.sentences, &stems);
         Ok(Self { grounds, scores, stems, chosen: Vec::new() })
     }
 
@@ -73,7 +73,7 @@ impl<'a> Chooser<'a> {
 
 /// The sentence `span` as a line: its words on one line, of speech without the speaker's name and what only fills it.
 pub(crate) fn line(grounds: &Grounds<'_>, kind: ClaimKind, label: &str, span: Span) -> Option<Claim> {
-    let (own, words) = said(grounds.document, span);
+    let (own, words) = said(&grounds.document, span);
     let shown = grounds.passage(own);
     let mut text = one_line(grounds.document.slice(shown).unwrap_or(words).trim_start_matches(BULLETS));
     if !grounds.document.cues.is_empty() {

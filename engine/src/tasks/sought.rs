@@ -144,7 +144,7 @@ impl<'a> Seeker<'a> {
         let standing: Vec<&Sought> = sought.iter().filter(|s| s.score >= STANDS).collect();
         let evidence = standing.iter().filter_map(|s| self.grounds.evidence(s.span, MatchKind::Exact, 1)).collect();
         let grounded = Grounded { evidence, unlocated: Vec::new() };
-        let text = one_line(&grounded.evidence.first()?.quote);
+        let text = one_line(self.grounds.said(grounded.evidence.first()?));
         let mut claim = grounded.claim(ClaimKind::Answer, "", text);
         claim.confidence = standing.first().map(|s| s.score);
         Some(claim)
@@ -152,7 +152,7 @@ impl<'a> Seeker<'a> {
 
     /// The document as the rules look at it, cut once.
     pub(crate) fn ruled(&self) -> &Ruled<'a> {
-        self.ruled.get_or_init(|| Ruled::new(self.grounds.document))
+        self.ruled.get_or_init(|| Ruled::new(self.grounds.source))
     }
 
     /// The sentences of the best candidates that the rules have for `field`.

@@ -78,7 +78,7 @@ fn tasks(grounds: &Grounds<'_>, seeker: &Seeker<'_>, most: usize) -> Vec<Claim> 
 
 /// The lines below a heading that says who was there.
 fn listed(grounds: &Grounds<'_>) -> Vec<Claim> {
-    let document = grounds.document;
+    let document = &grounds.document;
     let of_people = |heading: Span| {
         let heading = document.slice(heading).unwrap_or_default();
         ["attendees", "attendance", "participants", "present"].iter().any(|word| says(heading, word))
@@ -100,7 +100,7 @@ fn listed(grounds: &Grounds<'_>) -> Vec<Claim> {
 
 /// The sections of a record that has some; else where the talk turns, named by the words that tell the piece from others.
 fn topics(grounds: &Grounds<'_>, whole: Span) -> Result<Vec<Claim>, TaskError> {
-    let (sections, _) = sections(grounds.document, whole);
+    let (sections, _) = sections(&grounds.document, whole);
     if !sections.is_empty() {
         let topic = |section: &&Section| {
             let heading = one_line(grounds.document.slice(section.heading)?);
@@ -128,7 +128,7 @@ fn spanned(sentences: &[Span], segment: &Segment) -> Option<Span> {
 /// The words whose stems name a piece, as they are written there most often.
 fn named(grounds: &Grounds<'_>, segment: &Segment) -> String {
     let inside = grounds.sentences.get(segment.sentences.clone()).unwrap_or_default();
-    let texts: Vec<&str> = inside.iter().flat_map(|s| words(said(grounds.document, *s).1)).collect();
+    let texts: Vec<&str> = inside.iter().flat_map(|s| words(said(&grounds.document, *s).1)).collect();
     let stems = nearest::stems_of(texts.iter().copied());
     let mut written: HashMap<&String, HashMap<String, usize>> = HashMap::new();
     for (word, stems) in texts.iter().zip(&stems) {
@@ -160,7 +160,7 @@ fn sounding_like(grounds: &Grounds<'_>, seeker: &Seeker<'_>, name: &str, kind: C
         candidates.sort_by(|a, b| b.score.total_cmp(&a.score));
     }
     let reached = candidates.into_iter().filter(|c| c.score >= category.threshold).map(|c| c.span);
-    for span in reached.filter(|span| can_be(kind, said(grounds.document, *span).1)) {
+    for span in reached.filter(|span| can_be(kind, said(&grounds.document, *span).1)) {
         if !found.contains(&span) {
             found.push(span);
         }
@@ -177,7 +177,7 @@ fn with_day(score: f64, text: Option<&str>) -> f64 {
 
 /// What "Good, that's decided." seals: the last sentence of that speaker before it that can be a decision.
 fn sealed(grounds: &Grounds<'_>) -> Vec<Span> {
-    let document = grounds.document;
+    let document = &grounds.document;
     let speaker = |span: Span| document.cue_at(span.start()).and_then(|c| c.speaker.as_deref());
     let mut found: Vec<Span> = Vec::new();
     for (i, span) in grounds.sentences.iter().enumerate() {
@@ -205,7 +205,7 @@ fn can_be(kind: ClaimKind, text: &str) -> bool {
 
 /// A task with its owner and its day, where they are said.
 fn assigned(grounds: &Grounds<'_>, mut claim: Claim) -> Claim {
-    let text = claim.evidence.first().map(|e| e.quote.clone()).unwrap_or_default();
+    let text = claim.evidence.first().map(|e| grounds.said(e).to_owned()).unwrap_or_default();
     claim.due = find_deadline(&text).and_then(|span| text.get(span.range())).map(one_line);
     let beside = Neighbourhood::of(grounds, &claim);
     let first_person = ["I'll", "I’ll", "I will", "I can", "I am going to", "I'm going to"];

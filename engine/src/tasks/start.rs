@@ -236,7 +236,7 @@ impl<'a> Starts<'a> {
     /// What the document says of the day that `quote` lets a term end on, after its name as a label and of some length of time:
     /// "Expiration Date: ten years from the Effective Date".
     pub(super) fn labelled_end(&self, quote: &str) -> Option<&'a str> {
-        let document = self.grounds.document;
+        let document = &self.grounds.document;
         let name = ENDING_NAMES.iter().find(|name| says(quote, name))?;
         let lower = document.text.to_ascii_lowercase();
         lower.match_indices(&format!("{name}:")).find_map(|(at, label)| {
@@ -271,7 +271,7 @@ impl<'a> Starts<'a> {
 
     /// The sentences in which the document puts `term` in quotation marks: their text, and where in it the mark stands.
     fn definitions(&self, term: &str) -> Vec<(Span, &'a str, usize)> {
-        let document = self.grounds.document;
+        let document = &self.grounds.document;
         let mut found = Vec::new();
         for (open, close) in [('“', '”'), ('"', '"')] {
             for (at, _) in document.text.match_indices(&format!("{open}{term}{close}")) {

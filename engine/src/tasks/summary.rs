@@ -29,7 +29,7 @@ pub(crate) struct Summary {
 /// Summarises the piece `part` that was read.
 pub(crate) fn run(asking: &mut Asking<'_>, grounds: &Grounds<'_>, part: Span) -> Result<Summary, TaskError> {
     asking.stage("summary", "Summarising")?;
-    let (sections, all) = sections(grounds.document, part);
+    let (sections, all) = sections(&grounds.document, part);
     let steps = sections.len() + 2;
     let mut claims = Vec::new();
     asking.progress(0, steps, "steps")?;
@@ -87,7 +87,7 @@ pub(crate) fn by_rules(grounds: &Grounds<'_>, seeker: &Seeker<'_>) -> Result<Sum
     if most == MEETING_POINTS {
         claims.sort_by_key(|c| (c.kind != ClaimKind::Headline, c.evidence.first().map(|e| e.span.start())));
     }
-    let (sections, all) = sections(grounds.document, whole);
+    let (sections, all) = sections(&grounds.document, whole);
     for section in &sections {
         let heading = one_line(grounds.document.slice(section.heading).unwrap_or_default());
         let body = Span::new(section.heading.end().min(section.span.end()), section.span.end());

@@ -203,7 +203,7 @@ fn is_capitals(text: &str) -> bool {
 }
 
 /// Whether a line begins an item of a list or a numbered clause.
-pub(super) fn starts_item(text: &str) -> bool {
+pub(crate) fn starts_item(text: &str) -> bool {
     let Some(first) = text.split_whitespace().next() else { return false };
     if matches!(
         first,
