@@ -1,8 +1,9 @@
 //! A table of how files are imported, for measuring: `import_report FOLDER [--pdfium PATH] [--manifest CSV] [--archive NAME]
 //! [--seconds N] [--text FOLDER] [--outline]`. With a manifest (columns file, archive, status, password, chars) it uses the passwords and
 //! marks surprises. `--text` writes the canonical texts there,
-//! `--outline` prints headings and running headers. Its own worker, as both binaries are.
+//! `--outline` prints headings, running headers, and where a sentence goes on after the end of a page. Its own worker, as both binaries are.
 
+use lectern_engine::ground::interruptions::interruptions;
 use lectern_engine::import::worker::{Limits, Parser};
 use lectern_engine::progress::Silent;
 use lectern_engine::text::{BlockKind, DocText, PageStatus};
@@ -87,6 +88,12 @@ fn outline(text: &DocText) {
     let running: BTreeSet<&str> =
         text.blocks.iter().filter(|b| b.kind == BlockKind::RunningHeader).filter_map(|b| text.slice(b.span)).collect();
     running.iter().for_each(|r| println!("  running: {r}"));
+    for gap in interruptions(text) {
+        let before: Vec<char> = text.text.get(..gap.start()).unwrap_or_default().chars().rev().take(60).collect();
+        let after = text.text.get(gap.end()..).unwrap_or_default().chars().take(60);
+        let (before, after) = (before.into_iter().rev().collect::<String>(), after.collect::<String>());
+        println!("  goes on: {before:?} after {:?}: {after:?}", text.slice(gap).unwrap_or_default());
+    }
 }
 
 fn describe(text: &DocText) -> String {

@@ -114,9 +114,10 @@ impl Running {
         Self(counts)
     }
 
-    /// What all occurrences of a running line share; `None` where a line is too long for one, or begins in the middle.
+    /// What all occurrences of a running line share; `None` where a line is too long for one, or can be the rest of a sentence.
     fn key(line: &str) -> Option<String> {
-        let can = line.len() <= RUNNING && !line.starts_with(char::is_lowercase);
+        let rest = line.starts_with(char::is_lowercase) && !line.contains(char::is_numeric);
+        let can = line.len() <= RUNNING && !rest;
         can.then(|| line.chars().map(|c| if c.is_numeric() { '#' } else { c }).collect())
     }
 

@@ -94,7 +94,10 @@ impl<'a> Grounds<'a> {
             parts => parts.iter().filter_map(|span| self.evidence(*span, e.matched, e.occurrences)).collect(),
         };
         for claim in claims {
-            claim.evidence = std::mem::take(&mut claim.evidence).into_iter().flat_map(parts).collect();
+            let contrary = claim.searched.as_mut().map(|searched| &mut searched.contrary);
+            for passages in std::iter::once(&mut claim.evidence).chain(contrary) {
+                *passages = std::mem::take(passages).into_iter().flat_map(parts).collect();
+            }
         }
     }
 
