@@ -107,9 +107,8 @@ fn introduced_in(text: &str) -> Introduction {
     let mut names = defined(head);
     if names.len() < 2 {
         // "Sponsor:" alone has its label, the other signs.
-        let text_of = |name: &Span| text.get(name.range()).unwrap_or_default().to_lowercase();
-        let other =
-            |name: &Span| names.iter().all(|f| text_of(f) != text_of(name)) && text_of(name).contains([' ', '.']);
+        let several = |name: &Span| text.get(name.range()).is_some_and(|t| t.contains([' ', '.']));
+        let other = |name: &Span| !names.iter().any(|f| is_same(text, *f, *name)) && several(name);
         let apart = by_label(head).into_iter().filter(other);
         names.extend(apart.collect::<Vec<_>>());
     }

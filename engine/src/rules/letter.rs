@@ -3,7 +3,7 @@
 
 use super::cover::{lines, name_at};
 use super::dateline::at_line_start;
-use super::name::ends_with_form;
+use super::name::{can_be_person, ends_with_form};
 use crate::text::Span;
 use crate::values::find_dates;
 
@@ -41,7 +41,7 @@ pub(super) fn addressee(text: &str) -> Option<Span> {
     let mut companies = company_lines.iter().filter_map(|line| name_at(head, *line));
     let company = companies.find(|name| ends_with_form(head, *name));
     // "Dear Bob" is to Robert, whose name the address begins with.
-    let first = address.iter().position(|line| dated.is_some() && is_person(line_of(line)));
+    let first = address.iter().position(|line| dated.is_some() && can_be_person(line_of(line)));
     company.or_else(|| name_at(head, *address.get(person.or(first)?)?))
 }
 
@@ -58,15 +58,6 @@ fn is_greeted(line: &str, greeted: &[&str]) -> bool {
     let fits = PERSON.contains(&line.split_whitespace().count()) && !line.contains(':');
     let is = |word: &str| greeted.iter().any(|g| word.get(..g.len()).is_some_and(|w| w.eq_ignore_ascii_case(g)));
     fits && words(line).any(is)
-}
-
-/// Whether a line is no more than what a person may be called: two to four words in capitals, "Robert P. Ode".
-fn is_person(line: &str) -> bool {
-    let words: Vec<&str> = line.split_whitespace().collect();
-    let capital = |w: &&str| {
-        w.starts_with(char::is_uppercase) && w.chars().all(|c| c.is_alphabetic() || matches!(c, '.' | '-' | '\''))
-    };
-    (2..=4).contains(&words.len()) && words.iter().all(capital)
 }
 
 /// Where a letter may greet.

@@ -341,16 +341,21 @@ pub(super) fn is_same(text: &str, one: Span, other: Span) -> bool {
 
 /// Whether the name at `name` is that of a person: two to four words in capitals, and the sentence or a description goes on.
 pub(super) fn is_person(text: &str, name: Span) -> bool {
-    let words: Vec<&str> = text.get(name.range()).unwrap_or_default().split_whitespace().collect();
-    let capital = |word: &&str| {
-        word.starts_with(char::is_uppercase)
-            && word.chars().all(|c| c.is_alphabetic() || matches!(c, '.' | '-' | '\'' | '’'))
-    };
+    let words = text.get(name.range()).unwrap_or_default();
     let next = text.get(name.end()..).unwrap_or_default().trim_start_matches([' ', '\n']);
     let ends = next.starts_with(['.', ',', ';', '(', END])
         || ["whose", "residing", "an individual"].iter().any(|w| next.starts_with(w));
-    let thing = |word: &&str| NO_PERSON.contains(&word.to_lowercase().as_str());
-    (2..=4).contains(&words.len()) && words.iter().all(capital) && !words.iter().any(thing) && ends
+    let thing = |word: &str| NO_PERSON.contains(&word.to_lowercase().as_str());
+    can_be_person(words) && !words.split_whitespace().any(thing) && ends
+}
+
+/// Whether `words` have the form of a person's name: two to four in letters, each with a capital.
+pub(super) fn can_be_person(words: &str) -> bool {
+    let capital = |word: &str| {
+        word.starts_with(char::is_uppercase)
+            && word.chars().all(|c| c.is_alphabetic() || matches!(c, '.' | '-' | '\'' | '’'))
+    };
+    (2..=4).contains(&words.split_whitespace().count()) && words.split_whitespace().all(capital)
 }
 
 /// The names of two people of whom `name` is the first or both: "Ben Ode and Ann Ode, husband and wife", "Ben Ode and wife, Ann Ode".

@@ -75,9 +75,9 @@ pub(super) fn says_signed(quote: &str) -> bool {
 fn signs_last(quote: &str) -> bool {
     const SIGNS: [&str; 6] = ["sign", "signs", "signed", "signing", "signature", "signatures"];
     let tokens = tokens(quote);
-    tokens
-        .windows(LAST_TO_SIGN)
-        .any(|w| w.first().is_some_and(|t| t.is("last")) && w.iter().any(|t| t.is_one_of(&SIGNS)))
+    let after = |last: usize| tokens.iter().skip(last).take(LAST_TO_SIGN);
+    let lasts = tokens.iter().enumerate().filter(|(_, t)| t.is("last"));
+    lasts.into_iter().any(|(last, _)| after(last).any(|t| t.is_one_of(&SIGNS)))
 }
 
 /// The day of the last signature: the latest of those beside "Date", else the day that the witnessing clause names, else the
