@@ -205,8 +205,31 @@ pub(super) fn names_its_end(sentence: &str) -> Option<Span> {
     let counted = || find_durations(sentence).iter().any(|length| named(length.span) && own(length.span));
     // "the 12th monthly anniversary of the date hereof".
     let yearly = || tokens.iter().filter(|t| t.is("anniversary")).any(|t| named(t.span) && own(t.span));
-    (dated || counted() || yearly()).then(|| Span::new(0, sentence.len()))
+    (dated || called_end(sentence, &tokens) || counted() || yearly()).then(|| Span::new(0, sentence.len()))
 }
+
+/// Whether a date of `sentence` is called its end: "loans are made until December 4, 1995 (the “Commitment Expiration Date”)".
+fn called_end(sentence: &str, tokens: &[Token<'_>]) -> bool {
+    let is_end =
+        |called: &[&Token<'_>]| matches!(called, [.., day, date] if date.is("date") && day.is_one_of(&END_DAYS));
+    find_dates(sentence).iter().any(|date| is_end(&called(tokens, date.span)))
+}
+
+/// The words of what is said at `span` is called, in brackets after it: "(the “Expiration Date”)" without "the".
+fn called<'t>(tokens: &'t [Token<'t>], span: Span) -> Vec<&'t Token<'t>> {
+    let mut after = tokens.iter().skip_while(|t| t.span.start() < span.end());
+    if !after.next().is_some_and(|t| t.text == "(") {
+        return Vec::new();
+    }
+    let words: Vec<&Token<'_>> = after.take_while(|t| t.text != ")").filter(|t| t.kind == Kind::Word).collect();
+    match words.as_slice() {
+        [the, called @ ..] if the.is("the") && called.len() <= CALLED => called.to_vec(),
+        _ => Vec::new(),
+    }
+}
+
+/// The most words of what a day is called, in brackets.
+const CALLED: usize = 5;
 
 /// "Expiration Date" and words by which the date after `before` is that day.
 pub(crate) fn is_named_end(before: &[&Token<'_>]) -> bool {
@@ -298,7 +321,7 @@ fn ends_after(tokens: &[Token<'_>], length: Span) -> bool {
     let before = before(tokens, length.start());
     let ends = before.last().is_some_and(|t| t.is_one_of(&ENDS));
     let near = before.get(before.len().saturating_sub(ENDED_REACH)..).unwrap_or_default();
-    let what = near.iter().any(|t| t.is_one_of(&WHAT) || t.is_one_of(&["obligations", "undertakings"]));
+    let what = near.iter().any(|t| t.is_one_of(&WHAT) || t.is_one_of(&["obligations", "undertakings", "facility"]));
     let after: Vec<&Token<'_>> = tokens.iter().skip_while(|t| t.span.start() < length.end()).take(3).collect();
     let from = |w: &[&Token<'_>]| match w {
         [from, the, date] => (from.is("from") || from.is("after")) && the.is("the") && date.is("date"),
@@ -369,7 +392,10 @@ pub(super) fn ends(sentence: &str) -> Option<Span> {
         let which = at.checked_sub(1).and_then(|i| before.get(i)).is_some_and(|t| t.is("which"));
         let other = which && before.iter().rev().find(|t| t.is_one_of(&RUNS)).is_some_and(|t| !t.is_one_of(&TERMS));
         let ends = to || up || earlier || (!other && word.is_some_and(|t| t.is_one_of(&UNTIL)));
-        is_end_label(&before) || is_named_end(&before) || ends && before.iter().take(at).any(|t| t.is_one_of(&RUNS))
+        // "from the date hereof through May 1, 2011 (the “Employment Period”)".
+        let runs = before.iter().take(at).any(|t| t.is_one_of(&RUNS))
+            || called(&tokens, *date).last().is_some_and(|t| t.is("period") || t.is("term"));
+        is_end_label(&before) || is_named_end(&before) || ends && runs
     };
     let ends = dates.iter().any(|d| ends(&d.span) || is_label(&tokens, d.span, &ENDS));
     ends.then(|| Span::new(0, sentence.len()))
@@ -398,6 +424,7 @@ mod tests {
             "“Extended Maturity Date” means September 20, 2013.",
             "“Contract Period” shall mean the time commencing as of May 31, 1999 and concluding May 31, 2000.",
             "This Agreement shall remain in force until the close of business on September 30, 1997.",
+            "We pay your salary from the date hereof through December 31, 2007 (the “Employment Period”).",
             "Order Validity: 01/01/2009 thru 12/31/2010",
             "Your consulting will start on the day after it and will run through May 31, 2015.",
             "“License Period” means the period commencing on May 1, 2005 and expiring on the earlier of May 1, 2009 or its end.",
@@ -419,6 +446,7 @@ mod tests {
         for whole in [
             "“Termination Date” means January 31, 2009, or such earlier date as follows from Section 2.",
             "The \"Expiration Date\" shall mean December 19, 2002.",
+            "The Bank agrees to make loans to and including December 4, 1995 (the \"COMMITMENT EXPIRATION DATE\").",
             "\"Revolving Commitment Ending Date\": September 27, 2001.",
             "Revolving Credit Termination Date:  May 15, 2000.",
             "“Maturity Date” shall mean the earliest to occur of (a) December 31, 2026, and (b) the date of termination.",
@@ -464,6 +492,7 @@ mod tests {
             "(a) The fifth (5th) anniversary of this Agreement; and",
             "This Agreement shall be valid for three years from the date of signing.",
             "Your services will commence on January 15, 2002 and will continue for six months.",
+            "This facility shall expire twelve (12) months from the date hereof, and no loans are made then.",
             "Except as stated, your obligations hereunder shall terminate two years from the date of this letter.",
             "2. Term of Agreement 1 year(s) commencing December 1, 1998.",
             "4. Initial Term Three (3) years from the Commencement Date",

@@ -23,17 +23,22 @@ pub(super) fn greeted(text: &str) -> Option<usize> {
     SALUTATIONS.iter().filter_map(|word| line_at(&lower, word)).min()
 }
 
-/// To whom a letter is written: the company in its address, which comes below its date, or else the person whom it greets.
+/// To whom a letter is written: the company in its address, which comes below its date, or else the person whom it greets,
+/// as the greeting has it where no address does: "Mr. Ode".
 pub(super) fn addressee(text: &str) -> Option<Span> {
-    let head = head(text);
-    let at = greeted(text)?;
+    let (head, at) = (head(text), greeted(text)?);
+    // "Re: Employment" may stand before "Dear John".
+    let dear = line_at(&head.to_ascii_lowercase(), DEAR).unwrap_or(at);
+    addressed(head, at, dear).or_else(|| titled(head, dear))
+}
+
+/// The company in the address above `at`, or the person in it whom the letter greets at `dear`.
+fn addressed(head: &str, at: usize, dear: usize) -> Option<Span> {
     let above: Vec<Span> = lines(head, Span::new(0, at)).collect();
     let near = above.get(above.len().saturating_sub(ADDRESS)..)?;
     let line_of = |line: &Span| head.get(line.range()).unwrap_or_default();
     let dated = near.iter().rposition(|line| !find_dates(line_of(line)).is_empty());
     let address = near.get(dated.map_or(0, |at| at + 1)..)?;
-    // "Re: Employment" may stand before "Dear John".
-    let dear = line_at(&head.to_ascii_lowercase(), DEAR).unwrap_or(at);
     let names = names_greeted(head, dear);
     let person = address.iter().rposition(|line| is_greeted(line_of(line), &names));
     // Without a date or a person the company may be that of the letterhead.
@@ -43,6 +48,17 @@ pub(super) fn addressee(text: &str) -> Option<Span> {
     // "Dear Bob" is to Robert, whose name the address begins with.
     let first = address.iter().position(|line| dated.is_some() && can_be_person(line_of(line)));
     company.or_else(|| name_at(head, *address.get(person.or(first)?)?))
+}
+
+/// "Mr. Ode" of "Dear Mr. Ode:".
+fn titled(head: &str, greeted: usize) -> Option<Span> {
+    let line = head.get(greeted..)?.lines().next()?;
+    let named = line.get(DEAR.len()..)?.trim_end_matches([':', ',', ' ']);
+    let (title, name) = named.split_once(' ')?;
+    let title = title.trim_end_matches('.').to_lowercase();
+    let holds = TITLES.contains(&title.as_str()) && !name.contains(' ') && name.starts_with(char::is_uppercase);
+    let from = greeted + DEAR.len();
+    (holds && name.chars().all(char::is_alphabetic)).then(|| Span::new(from, from + named.len()))
 }
 
 /// The names that the salutation at `greeted` has: "Dear Mr. Ode".
@@ -107,6 +123,7 @@ mod tests {
             found("August 23, 1999\n\nRobert Ode\n12 Oak Road\nEllmar, NY 11530\n\nDear Bob:\n"),
             Some("Robert Ode")
         );
+        assert_eq!(found("Re: Severance\nDear Mr. Ode:\nThis letter"), Some("Mr. Ode"));
         assert_eq!(found("Elm Inc.\n\nDear Sirs:\n\nWe write"), None);
         assert_eq!(found("My dear Ann Lee came."), None);
     }

@@ -145,11 +145,17 @@ fn is_effective(before: &[&Token<'_>]) -> bool {
     before.get(at).is_some_and(|t| t.is("effective") || (t.is("effect") && with()))
 }
 
+/// How many tokens may stand from a date to the end of what it is called.
+const CALLED_WITHIN: usize = 13;
+
 /// "DATE (the “Effective Date”)".
 pub(super) fn is_called_effective<'t>(after: impl Iterator<Item = &'t Token<'t>>) -> bool {
     // "(such date, the “Effective Date”)", "which date also shall be the effective date of".
-    let leads = |t: &Token<'_>| t.text == "date" || t.is_one_of(&["the", "such", "which", "also", "shall", "be", "is"]);
-    let words: Vec<&Token<'_>> = after.take(9).skip_while(|t| t.kind == Kind::Mark || leads(t)).collect();
+    // "or such later date, shall be considered the Effective Date".
+    const LEADS: [&str; 11] =
+        ["the", "such", "which", "also", "shall", "be", "is", "or", "later", "considered", "deemed"];
+    let leads = |t: &Token<'_>| t.text == "date" || t.is_one_of(&LEADS);
+    let words: Vec<&Token<'_>> = after.take(CALLED_WITHIN).skip_while(|t| t.kind == Kind::Mark || leads(t)).collect();
     matches!(words.as_slice(), [a, b, ..] if a.is("effective") && b.is("date"))
         || words.first().is_some_and(|t| t.is("effectivedate"))
 }
@@ -225,6 +231,10 @@ mod tests {
         );
         assert_eq!(called("Number: CW 25 Effective Date: 11/4/10 Company: Elm"), Some("11/4/10"));
         assert_eq!(called("| Order Effective Date | April 1, 2015 |"), Some("April 1, 2015"));
+        assert_eq!(
+            called("August 20, 2004, or such later date, shall be considered the Effective Date of this Agreement."),
+            Some("August 20, 2004")
+        );
         let amended = "This Amendment takes effect on October 1, 2008.";
         assert_eq!(begins_on(amended).map(|span| &amended[span.range()]), Some("October 1, 2008"));
         assert_eq!(
