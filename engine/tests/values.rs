@@ -38,6 +38,7 @@ fn dates_in_many_written_forms() {
         ("as of the first day of January 2020,", "2020-01-01"),
         ("the twenty-first day of June, 2001", "2001-06-21"),
         ("15.03.2024", "2024-03-15"),
+        ("December 4,1998.", "1998-12-04"),
         ("15-Mar-2024", "2024-03-15"),
         ("1-FEB-99", "1999-02-01"),
         ("the 5th day of May in the year of 2023", "2023-05-05"),

@@ -184,7 +184,8 @@ pub(super) fn is_end_heading(heading: &str) -> bool {
     let tokens = tokens(heading);
     let words: Vec<&Token<'_>> = tokens.iter().filter(|t| t.kind == Kind::Word).collect();
     let named = matches!(words.as_slice(), [.., day, date] if date.is("date") && day.is_one_of(&END_DAYS));
-    named && words.len() <= LABEL
+    // "2.08 Required Payments; Maturity Date".
+    named && words.len() <= LABEL && !tokens.iter().any(|t| t.text == ";")
 }
 
 /// The whole of a `sentence` that says by its name which day ends it: "“Termination Date” means January 31, 2009", or "means the

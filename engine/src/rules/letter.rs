@@ -14,6 +14,8 @@ const DEAR: &str = "dear ";
 /// How many lines above the salutation the address may have, and the fewest and most words of a person's name.
 const ADDRESS: usize = 12;
 const PERSON: std::ops::RangeInclusive<usize> = 2..=6;
+/// What lines of an address end with that are streets.
+const STREETS: [&str; 8] = ["street", "drive", "avenue", "road", "lane", "court", "place", "boulevard"];
 /// What a salutation has before a name, in lower case.
 const TITLES: [&str; 9] = ["mr", "mrs", "ms", "miss", "dr", "prof", "sir", "sirs", "madam"];
 
@@ -46,8 +48,17 @@ fn addressed(head: &str, at: usize, dear: usize) -> Option<Span> {
     let mut companies = company_lines.iter().filter_map(|line| name_at(head, *line));
     let company = companies.find(|name| ends_with_form(head, *name));
     // "Dear Bob" is to Robert, whose name the address begins with.
-    let first = address.iter().position(|line| dated.is_some() && can_be_person(line_of(line)));
-    company.or_else(|| name_at(head, *address.get(person.or(first)?)?))
+    let street =
+        |line: &str| line.split_whitespace().next_back().is_some_and(|w| STREETS.contains(&&*w.to_lowercase()));
+    let is_name = |line: &str| can_be_person(line) && !street(line);
+    let first = address.iter().position(|line| dated.is_some() && is_name(line_of(line)));
+    // "Carl" and "Ode" below it, where the lines are torn.
+    let torn = address.windows(2).find_map(|pair| {
+        let [given, family] = pair else { return None };
+        let alone = |line: &Span| line_of(line).split_whitespace().count() == 1;
+        (alone(given) && alone(family) && names.contains(&line_of(family))).then(|| given.union(*family))
+    });
+    company.or(torn).or_else(|| name_at(head, *address.get(person.or(first)?)?))
 }
 
 /// "Mr. Ode" of "Dear Mr. Ode:".
@@ -123,6 +134,7 @@ mod tests {
             found("August 23, 1999\n\nRobert Ode\n12 Oak Road\nEllmar, NY 11530\n\nDear Bob:\n"),
             Some("Robert Ode")
         );
+        assert_eq!(found("May 1, 2011\nCarl\nOde\n26\nOak Drive\n\nDear Mr. Ode:\n"), Some("Carl\nOde"));
         assert_eq!(found("Re: Severance\nDear Mr. Ode:\nThis letter"), Some("Mr. Ode"));
         assert_eq!(found("Elm Inc.\n\nDear Sirs:\n\nWe write"), None);
         assert_eq!(found("My dear Ann Lee came."), None);

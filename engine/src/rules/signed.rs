@@ -65,7 +65,13 @@ fn name_before(text: &str, at: usize) -> Option<Span> {
     let before =
         text.get(from..at)?.trim_end_matches(|c: char| c.is_whitespace() || matches!(c, ':' | ',' | '_' | '-'));
     // A line, a column, or what follows a label.
-    let begin = ["\n", COLUMN, ": ", ":\t"].iter().filter_map(|mark| Some(before.rfind(mark)? + mark.len())).max();
+    let begin_in =
+        |piece: &str| ["\n", COLUMN, ": ", ":\t"].iter().filter_map(|mark| Some(piece.rfind(mark)? + mark.len())).max();
+    let mut begin = begin_in(before);
+    // "OAK BANK OF ELMAR," and "NATIONAL ASSOCIATION" below it.
+    if before.get(begin.unwrap_or(0)..).is_some_and(is_form_alone) {
+        begin = begin_in(before.get(..begin?)?.trim_end());
+    }
     let line = before.get(begin.unwrap_or(0)..)?;
     let start = from + begin.unwrap_or(0) + (line.len() - line.trim_start().len());
     let line = line.trim_start();
@@ -96,6 +102,11 @@ fn name_before(text: &str, at: usize) -> Option<Span> {
     let (skipped, run) = said_once(&words, *skipped, run);
     let name = Span::new(start + skipped, start + line.trim_end_matches([',', ';']).len());
     (2..=MOST_WORDS).contains(&run).then_some(name)
+}
+
+/// Whether a line is a legal form and no name.
+fn is_form_alone(line: &str) -> bool {
+    line.split_whitespace().all(|word| is_form(word.trim_matches([',', ';'])) || word.eq_ignore_ascii_case("national"))
 }
 
 /// The person who signs at `at` for nobody else: "/s/ Ann Lee", and the name again below it.
@@ -167,6 +178,10 @@ mod tests {
 
     #[test]
     fn names_stand_above_signatures() {
+        assert_eq!(
+            found("ELM INC.\nBy: /s/\nTitle:\n\nOAK BANK OF ELMAR,\nNATIONAL ASSOCIATION\n\nBy: /s/\nTitle:"),
+            ["ELM INC.", "OAK BANK OF ELMAR,\nNATIONAL ASSOCIATION"]
+        );
         assert_eq!(
             found(
                 "IN WITNESS WHEREOF\n\nELM HOLDINGS S.A.\n\nBy: /s/ Ann Lee\n\nOak Fund, L.P.\nBy: Oak Partners LLC\n/s/ Ben Ode"

@@ -127,10 +127,34 @@ pub(super) fn made_on(sentence: &str) -> Option<Span> {
         let own = before.iter().any(|t| t.is("this") || t.is("concluded"));
         // "Know all men by these presents, that on this 2nd day of October, 1995,".
         let presents = before.iter().position(|t| t.is("presents")).is_some_and(|at| before.len() - at <= PRESENTS);
-        presents || closes() || own && (says || dated())
+        presents || closes() || own && (says || dated()) || titled(&before) && introduces(&tokens, *date)
     };
     find_dates(sentence).into_iter().map(|date| date.span).find(made)
 }
+
+/// "CREDIT AGREEMENT dated as of": nothing but a title stands before the date.
+fn titled(before: &[&Token<'_>]) -> bool {
+    let Some(dated) = before.iter().position(|t| t.is("dated")) else { return false };
+    let title: Vec<&&Token<'_>> = before.iter().take(dated).filter(|t| t.kind == Kind::Word).collect();
+    let capital = |t: &&&Token<'_>| t.text.starts_with(char::is_uppercase) || t.is_one_of(&["and", "of", "to"]);
+    let bare = before.iter().skip(dated + 1).all(|t| t.is_one_of(&BETWEEN));
+    (1..=TITLE).contains(&title.len())
+        && title.iter().all(capital)
+        && title.last().is_some_and(|t| t.is_one_of(&WHAT))
+        && bare
+}
+
+/// The most words of such a title.
+const TITLE: usize = 8;
+
+/// Whether the parties follow `date`: "March 7, 1997 (this “Agreement”), among".
+fn introduces(tokens: &[Token<'_>], date: Span) -> bool {
+    let after = tokens.iter().skip_while(|t| t.span.start() < date.end()).take(INTRODUCED);
+    after.into_iter().any(|t| t.is_one_of(&["between", "among", "by"]))
+}
+
+/// How many tokens may stand between the date and that word.
+const INTRODUCED: usize = 12;
 
 /// Whether a token may stand between what begins and the date: a small word, a time of day.
 pub(super) fn is_filler(token: &Token<'_>) -> bool {
@@ -267,6 +291,10 @@ mod tests {
             (
                 "Know all men by these presents, that on this 2nd day of October, 1995, Elm Inc. gave",
                 "2nd day of October, 1995",
+            ),
+            (
+                "FIVE-YEAR CREDIT AGREEMENT dated as of March 7, 1997 (this “Agreement”), among ELM RADIO, INC.",
+                "March 7, 1997",
             ),
             ("The undersigned hereby agree as follows, this 5 day of July, 2002:", "5 day of July, 2002"),
         ] {

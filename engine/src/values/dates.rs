@@ -201,8 +201,17 @@ fn month_day(tokens: &[Token<'_>]) -> Option<(Date, usize)> {
     {
         return Some((Date { iso: full(y, month, day)?, note: None }, 1 + dot + used + more));
     }
+    if let Some(iso) = rest.first().and_then(|t| glued_year(t, month)) {
+        return Some((Date { iso, note: None }, 2 + dot));
+    }
     let (y, used) = year_after(rest)?;
     Some((Date { iso: format!("{y:04}-{month:02}"), note: None }, 1 + dot + used))
+}
+
+/// The day of `month` and the year that a missing space makes one number of: "4,1998".
+fn glued_year(token: &Token<'_>, month: u32) -> Option<String> {
+    let (day, y) = token.text.split_once([',', '.'])?;
+    full(year(y)?, month, number(day, 2)?)
 }
 
 /// A day: `15`, `15th`, `fifteenth`, `twenty-first`.
