@@ -1,8 +1,8 @@
 //! CUAD's training split as the rules see it, for `engine/model/training/phrases.py`: `cuad_sentences DATA [FILE]`. Reads
 //! `train.jsonl.xz` of DATA (or FILE in it), imports each text as the product does and prints one line of JSON a contract:
 //! its sentences as they are read, where each stands (on two pages where one ends in it), the pieces in them, and where the
-//! labelled passages stand. Places are counted in characters that are
-//! not white space, as `lectern eval` counts; those of pieces in characters of their sentence.
+//! labelled passages stand. Places are counted in characters that are not white space, as `lectern eval` counts; those of
+//! pieces in characters of their sentence.
 
 use anyhow::Context;
 use lectern_engine::evaluation::align::Bare;

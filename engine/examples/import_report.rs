@@ -1,7 +1,7 @@
 //! A table of how files are imported, for measuring: `import_report FOLDER [--pdfium PATH] [--manifest CSV] [--archive NAME]
 //! [--seconds N] [--text FOLDER] [--outline]`. With a manifest (columns file, archive, status, password, chars) it uses the passwords and
-//! marks surprises. `--text` writes the canonical texts there,
-//! `--outline` prints headings, running headers, and where a sentence goes on after the end of a page. Its own worker, as both binaries are.
+//! marks surprises. `--text` writes the canonical texts there, `--outline` prints headings, running headers, and where a
+//! sentence goes on after the end of a page. Its own worker, as both binaries are.
 
 use lectern_engine::ground::interruptions::interruptions;
 use lectern_engine::import::worker::{Limits, Parser};

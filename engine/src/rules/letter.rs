@@ -63,8 +63,7 @@ fn addressed(head: &str, at: usize, dear: usize) -> Option<Span> {
 
 /// "Mr. Ode" of "Dear Mr. Ode:".
 fn titled(head: &str, greeted: usize) -> Option<Span> {
-    let line = head.get(greeted..)?.lines().next()?;
-    let named = line.get(DEAR.len()..)?.trim_end_matches([':', ',', ' ']);
+    let named = after_dear(head, greeted)?.trim_end_matches([':', ',', ' ']);
     let (title, name) = named.split_once(' ')?;
     let title = title.trim_end_matches('.').to_lowercase();
     let holds = TITLES.contains(&title.as_str()) && !name.contains(' ') && name.starts_with(char::is_uppercase);
@@ -74,10 +73,15 @@ fn titled(head: &str, greeted: usize) -> Option<Span> {
 
 /// The names that the salutation at `greeted` has: "Dear Mr. Ode".
 fn names_greeted(head: &str, greeted: usize) -> Vec<&str> {
-    let line = head.get(greeted..).and_then(|t| t.lines().next()).unwrap_or_default();
-    let named =
-        line.get(..DEAR.len()).filter(|dear| dear.eq_ignore_ascii_case(DEAR)).and_then(|_| line.get(DEAR.len()..));
-    words(named.unwrap_or_default()).filter(|w| !TITLES.contains(&w.to_lowercase().as_str())).collect()
+    let named = after_dear(head, greeted).unwrap_or_default();
+    words(named).filter(|w| !TITLES.contains(&w.to_lowercase().as_str())).collect()
+}
+
+/// The rest of the line of the salutation at `greeted` if it begins with "Dear".
+fn after_dear(head: &str, greeted: usize) -> Option<&str> {
+    let line = head.get(greeted..)?.lines().next()?;
+    let (dear, rest) = line.split_at_checked(DEAR.len())?;
+    dear.eq_ignore_ascii_case(DEAR).then_some(rest)
 }
 
 /// Whether a line of an address is the name of one of `greeted`: "Edward Ode", where it greets "Dear Ed".
