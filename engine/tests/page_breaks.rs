@@ -84,6 +84,16 @@ fn a_sentence_goes_on_after_the_end_of_a_page() {
 }
 
 #[test]
+fn a_date_may_stand_on_both_pages() {
+    for (before, after) in [
+        ("This Agreement shall continue in full force and effect until", "April 30, 2024."),
+        ("This Agreement shall continue in full force and effect until April", "30, 2024, or for ever."),
+    ] {
+        assert_eq!(read(&paged(&[&[before], &[after]])), [format!("{before} {after}")]);
+    }
+}
+
+#[test]
 fn what_ends_and_what_begins_is_left_apart() {
     let long = "The goods that the parties have agreed on are listed in the schedule";
     for (before, after) in [

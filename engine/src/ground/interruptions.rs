@@ -3,6 +3,7 @@
 
 use crate::import::normalize::starts_item;
 use crate::text::{Block, BlockKind, DocText, GlyphBoxes, Page, Span};
+use crate::values::dates::is_month;
 use std::borrow::Cow;
 use std::collections::HashMap;
 
@@ -12,8 +13,37 @@ const SHORTEST: usize = 40;
 const RUNNING: usize = 100;
 const REPEATS: usize = 3;
 /// Words after which a sentence cannot end, so that it goes on with a capital as well.
-const LEADING: [&str; 15] =
-    ["the", "of", "this", "to", "in", "by", "with", "for", "from", "under", "between", "its", "their", "any", "such"];
+const LEADING: [&str; 29] = [
+    "the",
+    "of",
+    "this",
+    "to",
+    "in",
+    "by",
+    "with",
+    "for",
+    "from",
+    "under",
+    "between",
+    "its",
+    "their",
+    "any",
+    "such",
+    "until",
+    "through",
+    "on",
+    "at",
+    "upon",
+    "as",
+    "that",
+    "than",
+    "shall",
+    "be",
+    "dated",
+    "ending",
+    "commencing",
+    "beginning",
+];
 
 /// What interrupts sentences of `document`, in order: each span reaches from the end of a sentence's first part to the
 /// beginning of the next.
@@ -92,10 +122,17 @@ fn goes_on(before: &str, after: &str) -> bool {
     let open = before
         .trim_end_matches(['"', '”', '’', ')', ']', '»'])
         .ends_with(|c: char| c.is_alphanumeric() || matches!(c, ',' | '-' | '\u{2010}'));
-    if !open || before.len() < SHORTEST || starts_item(after) {
+    if !open || before.len() < SHORTEST {
         return false;
     }
     let last = before.split_whitespace().next_back().unwrap_or_default();
+    // "December" and "31, 2010".
+    if is_month(last) && after.starts_with(|c: char| c.is_ascii_digit()) {
+        return true;
+    }
+    if starts_item(after) {
+        return false;
+    }
     let lower = after.starts_with(char::is_lowercase);
     lower || (LEADING.contains(&last) && after.starts_with(char::is_uppercase) && after.contains(char::is_lowercase))
 }
