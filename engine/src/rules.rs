@@ -31,7 +31,10 @@ mod stated;
 mod table;
 mod weights;
 
-use crate::ground::{interruptions::uninterrupted, sentences};
+use crate::ground::{
+    interruptions::{interruptions, uninterrupted},
+    sentences,
+};
 use crate::tasks::ending::{AGREEMENT_DATE, EFFECTIVE_DATE, EXPIRATION_DATE};
 use crate::tasks::{FieldSpec, FieldType};
 use crate::text::{DocText, Span};
@@ -98,8 +101,8 @@ struct Pieces {
 impl<'a> Ruled<'a> {
     /// Cuts and looks at `document` once, for all fields.
     pub fn new(document: &'a DocText) -> Self {
-        let sentences = sentences::sentences(document);
-        let document = uninterrupted(document);
+        let gaps = interruptions(document);
+        let (sentences, document) = (sentences::between(document, &gaps), uninterrupted(document, &gaps));
         let texts: Vec<&str> = sentences.iter().map(|s| document.slice(*s).unwrap_or_default()).collect();
         let own: Vec<Vec<String>> = texts.iter().map(|t| features::words(t)).collect();
         let inside: Vec<Vec<(Piece, Span)>> = texts.iter().map(|t| pieces::pieces(t)).collect();

@@ -56,7 +56,7 @@ fn paged(pages: &[&[&str]]) -> DocText {
 
 /// The sentences as they are read, on one line each.
 fn read(document: &DocText) -> Vec<String> {
-    let whole = uninterrupted(document);
+    let whole = uninterrupted(document, &interruptions(document));
     let one_line = |s: Span| whole.slice(s).unwrap().split_whitespace().collect::<Vec<_>>().join(" ");
     sentences(document).into_iter().map(one_line).collect()
 }
@@ -192,7 +192,8 @@ proptest! {
         }
         let pages: Vec<&[&str]> = pages.iter().map(Vec::as_slice).collect();
         for document in [paged(&pages), plain(&format!("x\n\n{}", blocks.join("\n\n")))] {
-            let (gaps, whole) = (interruptions(&document), uninterrupted(&document));
+            let gaps = interruptions(&document);
+            let whole = uninterrupted(&document, &gaps);
             prop_assert_eq!(whole.text.len(), document.text.len());
             prop_assert!(gaps.windows(2).all(|g| g[0].end() <= g[1].start()));
             let outside = parts(&gaps, Span::new(0, document.text.len()));

@@ -67,10 +67,9 @@ pub fn interruptions(document: &DocText) -> Vec<Span> {
     pairs.collect()
 }
 
-/// `document` as it is read: what interrupts its sentences is blank, and every place is where it was. Its pages have
+/// `document` as it is read: what interrupts its sentences, `gaps`, is blank, and every place is where it was. Its pages have
 /// no boxes.
-pub fn uninterrupted(document: &DocText) -> Cow<'_, DocText> {
-    let gaps = interruptions(document);
+pub fn uninterrupted<'d>(document: &'d DocText, gaps: &[Span]) -> Cow<'d, DocText> {
     if gaps.is_empty() {
         return Cow::Borrowed(document);
     }

@@ -15,10 +15,14 @@ const ABBREVIATIONS: &[&str] = &[
 /// The sentences of `document` in order: disjoint, trimmed, none empty, none across two blocks unless the end of a page
 /// interrupts it ([`interruptions`]). Running headers are left out, since they interrupt what they stand in.
 pub fn sentences(document: &DocText) -> Vec<Span> {
+    between(document, &interruptions(document))
+}
+
+/// The same where the [`interruptions`] of `document` are known: `gaps`.
+pub fn between(document: &DocText, gaps: &[Span]) -> Vec<Span> {
     if document.blocks.is_empty() {
         return in_span(&document.text, Span::new(0, document.text.len()));
     }
-    let gaps = interruptions(document);
     let mut found: Vec<Span> = Vec::new();
     for block in document.blocks.iter().filter(|b| b.kind != BlockKind::RunningHeader) {
         let next = gaps.partition_point(|g| g.end() <= block.span.start());

@@ -183,9 +183,8 @@ const RECITAL: usize = 45;
 pub(super) fn is_end_heading(heading: &str) -> bool {
     let tokens = tokens(heading);
     let words: Vec<&Token<'_>> = tokens.iter().filter(|t| t.kind == Kind::Word).collect();
-    let named = matches!(words.as_slice(), [.., day, date] if date.is("date") && day.is_one_of(&END_DAYS));
     // "2.08 Required Payments; Maturity Date".
-    named && words.len() <= LABEL && !tokens.iter().any(|t| t.text == ";")
+    ends_with_end_day(&words) && words.len() <= LABEL && !tokens.iter().any(|t| t.text == ";")
 }
 
 /// The whole of a `sentence` that says by its name which day ends it: "“Termination Date” means January 31, 2009", or "means the
@@ -209,11 +208,14 @@ pub(super) fn names_its_end(sentence: &str) -> Option<Span> {
     (dated || called_end(sentence, &tokens) || counted() || yearly()).then(|| Span::new(0, sentence.len()))
 }
 
+/// Whether `words` end with the name of the day on which a contract ends: "Expiration Date".
+fn ends_with_end_day(words: &[&Token<'_>]) -> bool {
+    matches!(words, [.., day, date] if date.is("date") && day.is_one_of(&END_DAYS))
+}
+
 /// Whether a date of `sentence` is called its end: "loans are made until December 4, 1995 (the “Commitment Expiration Date”)".
 fn called_end(sentence: &str, tokens: &[Token<'_>]) -> bool {
-    let is_end =
-        |called: &[&Token<'_>]| matches!(called, [.., day, date] if date.is("date") && day.is_one_of(&END_DAYS));
-    find_dates(sentence).iter().any(|date| is_end(&called(tokens, date.span)))
+    find_dates(sentence).iter().any(|date| ends_with_end_day(&called(tokens, date.span)))
 }
 
 /// The words of what is said at `span` is called, in brackets after it: "(the “Expiration Date”)" without "the".
@@ -234,8 +236,9 @@ const CALLED: usize = 5;
 
 /// "Expiration Date" and words by which the date after `before` is that day.
 pub(crate) fn is_named_end(before: &[&Token<'_>]) -> bool {
-    let named = |w: &[&Token<'_>]| matches!(w, [day, date] if date.is("date") && day.is_one_of(&END_DAYS));
-    let Some(links) = before.windows(2).rposition(named).and_then(|at| before.get(at + 2..)) else { return false };
+    let Some(links) = before.windows(2).rposition(ends_with_end_day).and_then(|at| before.get(at + 2..)) else {
+        return false;
+    };
     let means = links.iter().position(|t| t.is_one_of(&MEANS)).filter(|at| *at <= MEANS_WITHIN);
     // Between may stand "the earliest to occur of (a)" or "with respect to any Lender,"; "11:00 A.M. on" does not end the
     // sentence, "any of the following:" counts nothing.

@@ -38,13 +38,13 @@ pub(crate) struct Grounded {
 
 impl<'a> Grounds<'a> {
     pub(crate) fn new(document: &'a DocText, search: &'a dyn Search) -> Self {
-        let sentences = sentences::sentences(document);
+        let gaps = interruptions::interruptions(document);
         Self {
-            document: interruptions::uninterrupted(document),
+            document: interruptions::uninterrupted(document, &gaps),
             source: document,
-            gaps: interruptions::interruptions(document),
             grounder: Grounder::new(document),
-            sentences,
+            sentences: sentences::between(document, &gaps),
+            gaps,
             search,
             nearest: OnceCell::new(),
         }
